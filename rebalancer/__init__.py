@@ -1,0 +1,1 @@
+"""Least-disruption territory rebalancing for account management teams."""

@@ -1,0 +1,328 @@
+"""CoverageModel: the policy of a coverage design, read from a TOML file and checked key by key.
+
+A model says what an account weighs, what a book may hold and what a move costs. It holds values and switches, no
+expressions: a rule that is not in `rebalancer/rules/` cannot be written in a model.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import tomlkit
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from rebalancer.errors import Fault, InvalidInput, UsageError, did_you_mean
+from rebalancer.shipped import shipped
+from rebalancer.tables import TIERS
+
+Tier = Literal["strategic", "enterprise", "mid_market", "smb"]
+Measure = Literal["revenue_at_risk", "accounts", "units"]
+Scope = Literal["full", "repair"]
+BookKind = Literal["segmented", "blended", "pooled", "open"]
+
+SCOPES = get_args(Scope)
+MEASURES = get_args(Measure)
+
+NO_LIMIT = "none"
+
+
+def _lifted(value: object) -> object:
+    return None if value == NO_LIMIT else value
+
+
+Limit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_lifted)]
+"""A count, or `"none"` for no limit."""
+
+Positive = Annotated[Decimal, Field(gt=0)]
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+Steps = tuple[tuple[Decimal, Decimal], ...]
+"""A step table `[[from, value], ...]`: the last row with `from <= x` applies; below the first row the value is 1."""
+
+
+class Section(BaseModel):
+    """A part of a model; a key that is not declared is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Factors(Section):
+    """Step tables that stretch an account's units; an empty table means factor 1."""
+
+    products: Steps = ()
+    stakeholders: Steps = ()
+
+
+class Units(Section):
+    """Coverage units: `tier` weights, `factors`, and the `cap` an AM can carry."""
+
+    cap: Annotated[Decimal, Field(ge=0, le=1_000_000)] = Decimal(100)
+    tier: dict[Tier, Annotated[Decimal, Field(ge=0, le=10_000)]]
+    factors: Factors = Factors()
+
+
+class BookLimits(Section):
+    """Limits of one kind of book: accounts, strategic accounts, and accounts of each tier."""
+
+    max_accounts: Limit = None
+    max_strategic: Limit = None
+    max_per_tier: dict[Tier, Limit] = {}
+
+
+class Books(Section):
+    """The kind of a book that declares none, and the limits of each kind."""
+
+    default: BookKind = "open"
+    blended: BookLimits = BookLimits(max_accounts=20, max_strategic=20)
+    segmented: BookLimits = BookLimits()
+
+
+class Role(Section):
+    """What AMs of a role receive; `tiers` absent means the tiers of today's book."""
+
+    receives: bool = True
+    tiers: tuple[Tier, ...] = ()
+    max_accounts: Limit = None
+
+
+class Limits(Section):
+    """How full a book may end, when it is triggered, and what to do where no plan is legal."""
+
+    target: Annotated[Decimal, Field(gt=0, le=10)] = Decimal("1.00")
+    trigger: Annotated[Decimal, Field(gt=0, le=10)] = Decimal("1.10")
+    floor: Share = Decimal(0)
+    cure_legacy: bool = False
+    when_over_capacity: Literal["plan", "stop"] = "plan"
+    overload_tolerance: Share = Decimal("0.10")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Limits:
+        if self.trigger < self.target:
+            raise ValueError(f"trigger {self.trigger} is below target {self.target}; a cured book would fire again")
+        if self.floor > self.target:
+            raise ValueError(f"floor {self.floor} is above target {self.target}; no book could satisfy both")
+        return self
+
+
+class Bands(Section):
+    """Heatmap bands of utilization: green below `green_below`, red above `red_above`, yellow between."""
+
+    green_below: Positive = Decimal("0.85")
+    red_above: Positive = Decimal("1.10")
+
+
+class Risk(Section):
+    """Step tables whose product scales the revenue at risk of a move."""
+
+    renewal_days: Steps = ()
+    health: Steps = ()
+    tenure_years: Steps = ()
+
+
+class Disruption(Section):
+    """What a move costs."""
+
+    measure: Measure = "revenue_at_risk"
+    handover: dict[Tier, Annotated[Decimal, Field(ge=0)]]
+    loss_rate: Share
+    csm_share: Share = Decimal("0.5")
+    pod_break: Annotated[Decimal, Field(ge=0)] = Decimal("1.0")
+    risk: Risk = Risk()
+
+
+class Pods(Section):
+    """Whether AM and CSM are chosen together, and how strictly they stay together."""
+
+    mode: Literal["on", "off"] = "on"
+    continuity: Literal["prefer", "never_both", "hard"] = "prefer"
+    size: tuple[int, int] = (25, 50)
+
+
+class CsmLoad(Section):
+    """Accounts per CSM by ARR, `[[arr_from, accounts], ...]`, and factors on a CSM's capacity."""
+
+    ratios: Steps
+    regulated_factor: Positive = Decimal(1)
+    extra_duties_factor: Positive = Decimal(1)
+
+    @model_validator(mode="after")
+    def _covers_every_arr(self) -> CsmLoad:
+        if not self.ratios or self.ratios[0][0] != 0:
+            raise ValueError("the first row of ratios must start at 0")
+        return self
+
+
+class Locks(Section):
+    """Which reasons lock an account."""
+
+    manual: bool = True
+    ae_hold: bool = True
+
+
+class Balance(Section):
+    """Deviation of utilization from the cohort's average that costs nothing, as a fraction of capacity."""
+
+    tolerance: Share = Decimal("0.05")
+
+
+class CoverageModel(Section):
+    """One coverage model. Every number is explained where it is set, in `models/*.toml`."""
+
+    name: str
+    title: str = ""
+    about: str = ""
+    tiers: dict[Literal["strategic", "enterprise", "mid_market"], Annotated[Decimal, Field(ge=0)]]
+    units: Units
+    books: Books = Books()
+    roles: dict[str, Role] = {}
+    limits: Limits = Limits()
+    bands: Bands = Bands()
+    benchmarks: dict[Tier, tuple[int, Limit]] = {}
+    disruption: Disruption
+    pods: Pods = Pods()
+    csm: CsmLoad
+    locks: Locks = Locks()
+    balance: Balance = Balance()
+
+    @model_validator(mode="after")
+    def _tiers_complete_and_in_order(self) -> CoverageModel:
+        for what, table in (("units.tier", self.units.tier), ("disruption.handover", self.disruption.handover)):
+            missing = [tier for tier in TIERS if tier not in table]
+            if missing:
+                raise ValueError(f"{what} lacks {', '.join(missing)}")
+        edges = [self.tiers.get(tier) for tier in TIERS[:-1]]  # type: ignore[call-overload]
+        known = [edge for edge in edges if edge is not None]
+        if len(known) != len(edges) or known != sorted(known, reverse=True):
+            raise ValueError("tiers must give the lower ARR edges of strategic, enterprise and mid_market, falling")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> CoverageModel:
+        for name, steps in _step_tables(self):
+            starts = [start for start, _ in steps]
+            if starts != sorted(set(starts)):
+                raise ValueError(f"the rows of {name} must rise from one to the next")
+            if any(value <= 0 for _, value in steps):
+                raise ValueError(f"every value of {name} must be above 0")
+        return self
+
+    def to_toml(self) -> str:
+        """The resolved model as TOML, which `load_model` reads back to an equal model."""
+        return tomlkit.dumps(_plain(self.model_dump(exclude_defaults=False)))
+
+
+def _step_tables(model: CoverageModel) -> Iterator[tuple[str, Steps]]:
+    for name in ("products", "stakeholders"):
+        yield f"units.factors.{name}", getattr(model.units.factors, name)
+    for name in ("renewal_days", "health", "tenure_years"):
+        yield f"disruption.risk.{name}", getattr(model.disruption.risk, name)
+    yield "csm.ratios", model.csm.ratios
+
+
+def _plain(value: Any) -> Any:
+    """TOML's own types: a decimal becomes an exact TOML number, a lifted limit becomes "none"."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return tomlkit.item(int(value)) if value == value.to_integral_value() else tomlkit.float_(text)
+    return NO_LIMIT if value is None else value
+
+
+def model_names() -> list[str]:
+    """Names of the coverage models that come with the library."""
+    return sorted(path.stem for path in shipped("models").glob("*.toml"))
+
+
+def load_model(name: str | Path, overrides: Mapping[str, Any] | None = None) -> CoverageModel:
+    """The coverage model of that name, or in that file, with `overrides` laid over it.
+
+    Raises `UsageError` for an unknown name, `InvalidInput` naming file, key, value and cure for a bad one.
+    """
+    raw, file = _resolved(_model_path(name))
+    if overrides:
+        raw, file = _merged(raw, overrides), f"{file} with the overrides of book.toml"
+    try:
+        return CoverageModel.model_validate(raw)
+    except ValidationError as error:
+        raise InvalidInput(_faults(error, file)) from None
+
+
+def _model_path(name: str | Path) -> Path:
+    text = str(name)
+    if text.endswith(".toml"):
+        if Path(text).is_file():
+            return Path(text)
+        raise UsageError(f'there is no coverage model file "{text}".')
+    if text in _shipped_models():
+        return _shipped_models()[text]
+    near = did_you_mean(text, _shipped_models())
+    raise UsageError(f'there is no coverage model "{text}". {near} Models: {", ".join(model_names())}.'.replace("  ", " "))
+
+
+@cache
+def _shipped_models() -> dict[str, Path]:
+    return {path.stem: path for path in shipped("models").glob("*.toml")}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file with exact decimals; `InvalidInput` names file and line where it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput([Fault("toml", f"not readable as TOML: {error}.", "Correct that line.", path.name)]) from None
+
+
+def _resolved(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], str]:
+    raw = read_toml(path)
+    raw.setdefault("name", path.stem)
+    base = raw.pop("extends", None)
+    if base is None:
+        return raw, path.name
+    if path.resolve() in seen:
+        chain = " -> ".join(part.name for part in (*seen, path))
+        raise InvalidInput([Fault("model", f"the models extend each other: {chain}.", "Break the circle.", path.name)])
+    beside = path.parent / f"{base}.toml"
+    parent = beside if beside.is_file() and beside != path else _model_path(str(base))
+    inherited, _ = _resolved(parent, (*seen, path.resolve()))
+    return _merged(inherited, raw), path.name
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, table by table; lists and single values are replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _faults(error: ValidationError, file: str) -> list[Fault]:
+    faults = []
+    for detail in error.errors(include_url=False):
+        key = ".".join(str(part) for part in detail["loc"] if not str(part).startswith("function-"))
+        if detail["type"] == "extra_forbidden":
+            cure = did_you_mean(key.rpartition(".")[2], _known_keys(detail["loc"][:-1]))
+            faults.append(Fault("model", "unknown key.", cure or "Remove it.", file, column=key))
+        elif detail["type"] == "missing":
+            cure = f'Set it, or start with extends = "{"coverage_units"}".'
+            faults.append(Fault("model", "the key is missing.", cure, file, column=key))
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            value = None if isinstance(detail["input"], (dict, CoverageModel)) else str(detail["input"])
+            faults.append(Fault("model", f"{message[:1].lower()}{message[1:]}.", "Correct it.", file, column=key, value=value))
+    return faults
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    section: Any = CoverageModel
+    for part in location:
+        known = getattr(section, "model_fields", {}).get(part)
+        section = Role if known is None else known.annotation
+    return list(getattr(section, "model_fields", {}))
