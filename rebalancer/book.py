@@ -141,9 +141,7 @@ def _effective_date(value: object, where: str) -> date:
         raise UsageError(f'{place}"{value}" is not a date. Write it as YYYY-MM-DD.') from None
 
 
-def _checked(
-    raws: list[RawTable], day: date, model: str | None, overrides: Mapping[str, Any], faults: Faults
-) -> Book:
+def _checked(raws: list[RawTable], day: date, model: str | None, overrides: Mapping[str, Any], faults: Faults) -> Book:
     converted = {raw.table.name: convert(raw, faults) for raw in raws}
     _check_references(converted, {raw.table.name: raw for raw in raws}, faults)
     for name in ("accounts", "ams"):
@@ -187,7 +185,7 @@ def _check_references(tables: dict[str, pd.DataFrame], raws: Mapping[str, RawTab
         known = set(tables[other][key])
         values = tables[table][column]
         for index in np.flatnonzero(~values.isin(known | {""}).to_numpy()):
-            value = str(values.iat[index])
+            value = str(values.iat[int(index)])
             cure = f'Use the id "{names[value]}" instead of the name.' if value in names else did_you_mean(value, known)
             faults.error(
                 "unknown_id",

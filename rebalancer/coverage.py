@@ -153,6 +153,8 @@ class CsmLoad(Section):
     def _covers_every_arr(self) -> CsmLoad:
         if not self.ratios or self.ratios[0][0] != 0:
             raise ValueError("the first row of ratios must start at 0")
+        if any(ratio < 1 for _, ratio in self.ratios):
+            raise ValueError("a CSM serves at least 1 account of every band")
         return self
 
 
@@ -263,7 +265,9 @@ def _model_path(name: str | Path) -> Path:
     if text in _shipped_models():
         return _shipped_models()[text]
     near = did_you_mean(text, _shipped_models())
-    raise UsageError(f'there is no coverage model "{text}". {near} Models: {", ".join(model_names())}.'.replace("  ", " "))
+    raise UsageError(
+        f'there is no coverage model "{text}". {near} Models: {", ".join(model_names())}.'.replace("  ", " ")
+    )
 
 
 @cache
@@ -276,7 +280,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput([Fault("toml", f"not readable as TOML: {error}.", "Correct that line.", path.name)]) from None
+        raise InvalidInput(
+            [Fault("toml", f"not readable as TOML: {error}.", "Correct that line.", path.name)]
+        ) from None
 
 
 def _resolved(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], str]:
@@ -316,7 +322,9 @@ def _faults(error: ValidationError, file: str) -> list[Fault]:
         else:
             message = detail["msg"].removeprefix("Value error, ")
             value = None if isinstance(detail["input"], (dict, CoverageModel)) else str(detail["input"])
-            faults.append(Fault("model", f"{message[:1].lower()}{message[1:]}.", "Correct it.", file, column=key, value=value))
+            faults.append(
+                Fault("model", f"{message[:1].lower()}{message[1:]}.", "Correct it.", file, column=key, value=value)
+            )
     return faults
 
 

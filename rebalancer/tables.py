@@ -351,7 +351,7 @@ def _fault_rows(
             file=raw.file,
             row=int(raw.rows[index]),
             column=column.name,
-            value=str(text.iat[index]),
+            value=str(text.iat[int(index)]),
         )
 
 
@@ -359,7 +359,7 @@ def _to_text(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> 
     if column.choices:
         unknown = (text != "") & ~text.isin(column.choices)
         for index in np.flatnonzero(unknown.to_numpy(dtype=bool)):
-            value = str(text.iat[index])
+            value = str(text.iat[int(index)])
             cure = did_you_mean(value.replace("-", "_").replace(" ", "_"), column.choices)
             faults.error(
                 "choice",

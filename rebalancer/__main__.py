@@ -1,0 +1,5 @@
+"""`python -m rebalancer`."""
+
+from rebalancer.cli import main
+
+main()

@@ -1,0 +1,149 @@
+"""`check` and `heatmap`: what a book looks like as it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebalancer.cli.options import book_argument, date_option, json_option, model_option
+from rebalancer.cli.output import console, dollars, emit_json, note, percent, records, say, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rebalancer.snapshot import Snapshot
+
+
+def snapshot_of(book: str, model: str | None, effective_date: str | None) -> Snapshot:
+    """The book of a directory under a model."""
+    from rebalancer.book import load_book
+    from rebalancer.plan import resolve_model
+    from rebalancer.snapshot import take_snapshot
+
+    loaded = load_book(book).on(effective_date)
+    resolved = resolve_model(loaded, model)
+    return take_snapshot(loaded, resolved, "full", resolved.disruption.measure)
+
+
+@click.command()
+@book_argument
+@model_option
+@date_option
+@json_option
+def check(book: str, model: str | None, effective_date: str | None, as_json: bool) -> None:
+    """Read BOOK, list everything that is wrong with it, and say where its books stand.
+
+    Exits with 3 where an error stops the book from being used.
+    """
+    from rebalancer.metrics import heatmap_frame, triggered
+    from rebalancer.rules import RULES
+    from rebalancer.rules.formulation import formulate
+
+    snapshot = snapshot_of(book, model, effective_date)
+    formulate(snapshot, RULES)
+    facts = _facts(snapshot, heatmap_frame(snapshot), int(triggered(snapshot).sum()))
+    warnings = [str(warning) for warning in snapshot.warnings]
+    if as_json:
+        emit_json({"ok": True, **facts, "warnings": warnings})
+        return
+    for warning in warnings:
+        note(f"warning: {warning}")
+    say(
+        f"{facts['accounts']:,} accounts with {dollars(facts['arr'])} ARR and {facts['units']:,.2f} units; "
+        f"{facts['ams']:,} AMs, {facts['csms']:,} CSMs; effective {facts['effective_date']}, model {facts['model']}."
+    )
+    say(
+        f"{facts['triggered']} books are over a limit, {facts['unowned']} accounts have no owner, "
+        f"{facts['departed_owner']} belong to somebody who has left, {facts['locked']} are locked."
+    )
+    for line in facts["benchmarks"]:
+        say(line)
+    say("The book can be used.")
+
+
+def _facts(snapshot: Snapshot, heat: pd.DataFrame, over: int) -> dict[str, Any]:
+    accounts = snapshot.accounts
+    return {
+        "model": snapshot.model.name,
+        "effective_date": snapshot.book.effective_date.isoformat(),
+        "accounts": len(accounts),
+        "ams": len(snapshot.ams),
+        "csms": len(snapshot.csms),
+        "arr": int(accounts.arr.sum()),
+        "units": int(accounts.units.sum()) / 100,
+        "triggered": over,
+        "unowned": int((accounts.owner < 0).sum()),
+        "departed_owner": int(snapshot.owner_departed.sum()),
+        "locked": int(accounts.locked.sum()),
+        "benchmarks": _benchmarks(snapshot, heat),
+    }
+
+
+def _benchmarks(snapshot: Snapshot, heat: pd.DataFrame) -> list[str]:
+    """Accounts per AM of each tier against the benchmark, over AMs who hold mostly that tier."""
+    lines = []
+    for tier, (low, high) in snapshot.model.benchmarks.items():
+        mostly = heat[(heat["accounts"] > 0) & (heat[tier] * 2 > heat["accounts"])]
+        if mostly.empty:
+            continue
+        per_am = mostly["accounts"].mean()
+        where = "below" if per_am < low else "above" if high is not None and per_am > high else "within"
+        span = f"{low}-{high}" if high is not None else f"{low} and more"
+        lines.append(
+            f"{tier}: {len(mostly)} books hold mostly this tier, {per_am:.0f} accounts each: "
+            f"{where} the benchmark {span}."
+        )
+    return lines
+
+
+@click.command()
+@book_argument
+@model_option
+@date_option
+@json_option
+def heatmap(book: str, model: str | None, effective_date: str | None, as_json: bool) -> None:
+    """Show every book by utilization with its band and the limit that binds it, fullest first."""
+    from rebalancer.metrics import heatmap_frame
+
+    snapshot = snapshot_of(book, model, effective_date)
+    frame = heatmap_frame(snapshot)
+    if as_json:
+        facts = {"model": snapshot.model.name, "effective_date": snapshot.book.effective_date.isoformat()}
+        emit_json({**facts, "books": records(frame)})
+        return
+    print_heatmap(frame, f"{len(frame)} books, model {snapshot.model.name}, {snapshot.book.effective_date}")
+
+
+def print_heatmap(frame: pd.DataFrame, title: str) -> None:
+    """The heatmap as a table."""
+    columns = [
+        "AM",
+        "name",
+        "role",
+        "book",
+        ">units",
+        ">capacity",
+        ">used",
+        "band",
+        "binding limit",
+        ">accounts",
+        ">ARR",
+    ]
+    rows = [
+        (
+            row["am_id"],
+            row["name"],
+            row["role"],
+            row["book"],
+            f"{row['units']:,.1f}",
+            f"{row['capacity']:,.1f}",
+            percent(row["utilization"]),
+            row["band"],
+            f"{row['binding']} {percent(row['binding_share'])}".strip(),
+            f"{row['accounts']:,}",
+            dollars(row["arr"]),
+        )
+        for row in frame.to_dict("records")
+    ]
+    console().print(table(title, columns, rows, bands={7: "band"}))

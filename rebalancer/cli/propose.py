@@ -1,0 +1,204 @@
+"""`propose`: the main job."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebalancer.cli.options import Duration, book_argument, date_option, json_option, model_option
+from rebalancer.cli.output import console, dollars, emit_json, note, percent, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rebalancer.engine import Progress, Stop
+    from rebalancer.proposal import Proposal
+
+SHOWN_MOVES = 12
+RUNS = Path("runs")
+
+
+@click.command()
+@book_argument
+@model_option
+@click.option("--scope", type=click.Choice(["full", "repair"]), default="full", show_default=True,
+              help="full: every book ends within its limits. repair: cure only what is triggered.")  # fmt: skip
+@click.option("--measure", type=click.Choice(["revenue_at_risk", "accounts", "units"]), default=None,
+              help="What disruption is. Default: the model's, revenue_at_risk.")  # fmt: skip
+@click.option("--time-limit", type=Duration(), default="60s", show_default=True, help="Time to search.")
+@click.option("--gap", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+              help="Stop once the disruption is proven within this share of the least; 0: until proven.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
+@click.option("--workers", type=click.IntRange(1), default=None, help="Processor cores to use. Default: all.")
+@click.option("--reproducible", is_flag=True, help="Equal input gives equal bytes, on any load.")
+@date_option
+@click.option(
+    "--out", type=click.Path(), default=None, metavar="RUN", help="Run directory to write. Default: runs/<run id>."
+)
+@click.option("--strict-gap", is_flag=True, help="Exit with 6 where the gap ends above --gap.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 where there are moves.")
+@json_option
+def propose(
+    book: str,
+    model: str | None,
+    out: str | None,
+    strict_gap: bool,
+    detailed_exitcode: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Propose the least disruptive legal reassignment of BOOK, check it without the solver, and write it.
+
+    Where no plan keeps every limit, the plan with the least overload is written, marked, and the exit code is 4.
+    Ctrl-C stops the search and writes the best legal plan so far.
+    """
+    from rebalancer.book import load_book
+
+    loaded = load_book(book)
+    return run_proposal(loaded, model, out, as_json, strict_gap, detailed_exitcode, options)
+
+
+def run_proposal(
+    book: Any, model: str | None, out: str | None, as_json: bool, strict: bool, detailed: bool, options: dict[str, Any]
+) -> int:
+    """Propose, write, print; the exit code of the contract."""
+    from rebalancer.engine import Stop
+    from rebalancer.plan import propose as propose_plan
+    from rebalancer.run_directory import write_run
+
+    stop = Stop()
+    with _stopping_on_sigterm(stop) as signalled, _progress() as on_progress:
+        proposal = propose_plan(book, model, stop=stop, on_progress=on_progress, **options)
+    place = write_run(proposal, out or RUNS / proposal.run_id)
+    if as_json:
+        emit_json({**proposal.record, "run_directory": str(place)})
+    else:
+        print_proposal(proposal, place)
+    return signalled.get("code") or exit_code(proposal, options["gap"], strict, detailed)
+
+
+def exit_code(proposal: Proposal, gap: float, strict: bool, detailed: bool) -> int:
+    """The exit code of a written proposal."""
+    if proposal.record["stopped"] == "interrupt":
+        return 130
+    if not proposal.legal:
+        return 4
+    if strict and (proposal.gap is None or proposal.gap > gap):
+        return 6
+    return 10 if detailed and proposal.status != "no_change" else 0
+
+
+@contextmanager
+def _stopping_on_sigterm(stop: Stop) -> Iterator[dict[str, int]]:
+    """SIGTERM asks the search to stop, as Ctrl-C does; the dictionary then holds its exit code."""
+    signalled: dict[str, int] = {}
+
+    def ask(_signal: int, _frame: object) -> None:
+        signalled["code"] = 143
+        stop.request()
+
+    before = signal.signal(signal.SIGTERM, ask)
+    try:
+        yield signalled
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None] | None]:
+    """A live line on stderr where that is a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live("searching", console=Console(stderr=True), transient=True, refresh_per_second=5) as live:
+        yield lambda state: live.update(progress_line(state))
+
+
+def progress_line(state: Progress) -> str:
+    """Best value, bound, gap, moves and parts of a running search in one line."""
+    best = "no plan yet" if state.best is None else f"best {state.best:,}"
+    bound = "" if state.bound is None else f", bound {state.bound:,}"
+    gap = ""
+    if state.best is not None and state.bound is not None:
+        gap = f", gap {100 * max(0, state.best - state.bound) / max(1, state.best):.2f} %"
+    parts = f", {state.done} of {state.components} parts done" if state.components > 1 else ""
+    return f"{best}{bound}{gap}, {state.moves:,} moves{parts}, {state.seconds:.0f} s"
+
+
+def print_proposal(proposal: Proposal, place: Path) -> None:
+    """What happens, to which books, the costliest moves, and where it is."""
+    for warning in proposal.warnings:
+        note(f"warning: {warning}")
+    for line in proposal.headline():
+        say(line)
+    if proposal.record["stopped"] == "interrupt":
+        say("The search was interrupted; this is the best plan it had.")
+    _print_books(proposal)
+    _print_moves(proposal)
+    kept = proposal.record["continuity"]
+    if kept["share"] is not None:
+        say(f"{percent_exact(kept['share'])} of the accounts whose owner stays keep that owner.")
+    seconds = sum(proposal.timings.values())
+    say(f"Written to {place} in {seconds:.1f} s, checked without the solver.")
+    if not proposal.moves.empty:
+        account = proposal.moves["account_id"].iat[0]
+        say(f"Next: rebalancer explain {place} --account {account}   rebalancer verify {place}")
+
+
+def percent_exact(share: float) -> str:
+    """A share with one decimal, never rounded up to 100 %."""
+    return f"{100 * share:.1f} %" if share == 1 or share < 0.9995 else "99.9 %"
+
+
+def _print_books(proposal: Proposal) -> None:
+    books = proposal.books
+    changed = books[(books["lost"] > 0) | (books["gained"] > 0)]
+    if changed.empty:
+        return
+    rows = [
+        (
+            row["am_id"],
+            f"{row['units_before']:,.1f}",
+            f"{row['units_after']:,.1f}",
+            f"{row['capacity']:,.0f}",
+            f"{percent(row['utilization_before'])} {row['band_before']}",
+            f"{percent(row['utilization_after'])} {row['band_after']}",
+            f"{row['accounts_before']:,}",
+            f"{row['accounts_after']:,}",
+            f"-{row['lost']}",
+            f"+{row['gained']}",
+        )
+        for row in changed.to_dict("records")
+    ]
+    columns = ["AM", ">units", ">after", ">capacity", ">used", ">after", ">accounts", ">after", ">lost", ">gained"]
+    console().print(table(f"{len(changed)} of {len(books)} books change", columns, rows, bands={4: "", 5: ""}))
+
+
+def _print_moves(proposal: Proposal) -> None:
+    moves = proposal.moves
+    if moves.empty:
+        return
+    rows = [
+        (
+            row["account_id"],
+            row["from_am"] or "-",
+            row["to_am"],
+            row["tier"],
+            dollars(row["arr"]),
+            dollars(row["disruption"]),
+            row["reason"],
+        )
+        for row in moves.head(SHOWN_MOVES).to_dict("records")
+    ]
+    columns = ["account", "from", "to", "tier", ">ARR", ">at risk", "why"]
+    more = len(moves) - len(rows)
+    title = f"The {len(rows)} most costly of {len(moves):,} moves" if more > 0 else f"{len(moves):,} moves"
+    console().print(table(title, columns, rows))

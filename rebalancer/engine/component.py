@@ -1,0 +1,216 @@
+"""One component: its levels one after the other, each bound at its best value before the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rebalancer.engine.cpsat import Answer, Effort, Task, minimise
+from rebalancer.engine.greedy import start_plans
+from rebalancer.engine.outcome import LevelResult, Options, Proof, Stop
+from rebalancer.problem import Problem
+
+SEARCH_SHARE = 0.8
+"""Share of the time for the levels that decide the plan; the later ones get at most the rest."""
+
+LATER_LEVEL_WORK = 4.0
+"""Deterministic time of a later level: it breaks ties, and must not keep a planner waiting."""
+
+FIRST_SHARE = 0.4
+"""Share of the search time spent looking for a legal plan, or for the least overload, before going on."""
+
+OneReport = Callable[[int | None, int | None, int], None]
+
+
+@dataclass
+class ComponentResult:
+    """The plan of one component and what is known of its levels."""
+
+    chosen: np.ndarray
+    levels: list[LevelResult]
+    legal: bool
+    from_solver: bool
+    timed_out: bool
+    warnings: list[str] = field(default_factory=list)
+
+
+def solve_component(
+    problem: Problem, options: Options, seconds: float, work: float, workers: int, stop: Stop, report: OneReport
+) -> ComponentResult | None:
+    """The best plan found within `seconds` (and deterministic `work` where reproducible), None where there is none."""
+    return _Search(problem, options, seconds, work, workers, stop, report).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        problem: Problem,
+        options: Options,
+        seconds: float,
+        work: float,
+        workers: int,
+        stop: Stop,
+        report: OneReport,
+    ) -> None:
+        self.problem, self.options, self.stop, self.report = problem, options, stop, report
+        self.seconds, self.work, self.workers = seconds, work, workers
+        self.started = time.monotonic()
+        self.names = [level.name for level in problem.levels]
+        self.best: np.ndarray | None = None
+        self.values: tuple[int, ...] = ()
+        self.from_solver = self.timed_out = False
+        self.warnings: list[str] = []
+        self._solved_legal: Answer | None = None
+
+    def run(self) -> ComponentResult | None:
+        for plan in start_plans(self.problem):
+            self._keep(plan, from_solver=False)
+        overload = self._overload()
+        if self.best is None or overload is None:
+            return None
+        levels = [overload]
+        within: list[tuple[int, int]] = []
+        if overload.value > 0:
+            within.append((0, max(overload.value, self._allowed(overload))))
+        for level in range(1, len(self.names)):
+            result = self._level(level, tuple(within), legal=overload.value == 0)
+            levels.append(result)
+            within.append((level, self.values[level]))
+            if level == 1 and overload.value > 0:
+                within[0] = (0, self.values[0])
+        levels = [self._final(level, index) for index, level in enumerate(levels)]
+        return ComponentResult(self.best, levels, self.values[0] == 0, self.from_solver, self.timed_out, self.warnings)
+
+    def _final(self, level: LevelResult, index: int) -> LevelResult:
+        """A level's result with the value of the plan that is handed out."""
+        value = self.values[index]
+        bound = None if level.bound is None else min(level.bound, value)
+        return LevelResult(level.name, value, bound, level.proof, level.certificate_bound, level.least)
+
+    def _keep(self, plan: np.ndarray | None, from_solver: bool, within: tuple[tuple[int, int], ...] = ()) -> bool:
+        """Keep a plan that is complete, within the bound levels, and not worse than the best one, level by level."""
+        if plan is None or not self.problem.is_complete(plan):
+            return False
+        values = self.problem.values(plan)
+        if any(values[level] > most for level, most in within):
+            return False
+        start = 1 if within and within[0][0] == 0 else 0
+        if self.best is not None and values[start:] >= self.values[start:]:
+            return values[start:] == self.values[start:]
+        self.best, self.values, self.from_solver = plan, values, from_solver
+        moved = int(((plan != self.problem.today) | (self.problem.today < 0)).sum())
+        self.report(values[1], None, moved)
+        return True
+
+    def _overload(self) -> LevelResult | None:
+        """Level 0. A legal plan makes it 0; where none is found, the least overload is sought."""
+        floor = _sum_of_least(self.problem, 0)
+        if self.best is not None and self.values[0] == 0:
+            return LevelResult("overload", 0, 0, "certificate", 0, 0)
+        legal = self._solve(Task(1, legal=True), None, FIRST_SHARE)
+        if self._keep(legal.chosen, from_solver=True) and self.values[0] == 0:
+            self._solved_legal = legal if legal.status == "optimal" else None
+            return LevelResult("overload", 0, 0, "certificate", 0, 0)
+        answer = self._solve(Task(0, legal=False), self.best, FIRST_SHARE)
+        self._keep(answer.chosen, from_solver=True)
+        if self.best is None:
+            return None
+        value = self.values[0]
+        bound = self._valid_bound(answer, value, floor, "overload")
+        proven = bound == value and (value == floor or answer.status == "optimal")
+        if legal.status == "infeasible" and value == 0:
+            self.warnings.append("the solver called a book impossible that has a legal plan; its answer was not used")
+        return LevelResult("overload", value, bound, _proof(proven, value == floor), floor, value)
+
+    def _allowed(self, overload: LevelResult) -> int:
+        """The overload later levels may use: the least, plus a share of the cure, whose last points cost most."""
+        today = self.problem.today
+        share = self.problem.levels[0].tolerance
+        rows = self.problem.rows
+        broken = rows.excess(rows.activity(self.problem.taken(today))).astype(object) * rows.penalty
+        before = sum(broken[rows.level == 0])
+        return overload.value + int(share * max(0, before - overload.value))
+
+    def _level(self, level: int, within: tuple[tuple[int, int], ...], legal: bool) -> LevelResult:
+        """Minimise one level with the earlier ones bound; the best plan never gets worse."""
+        name, floor = self.names[level], _sum_of_least(self.problem, level)
+        if self.values[level] == floor:
+            return LevelResult(name, floor, floor, "certificate", floor)
+        later = level > (2 if "continuity" in self.names else 1)
+        reuse = self._solved_legal if level == 1 else None
+        answer = reuse or self._solve(Task(level, within, legal), self.best, 1.0, later=later)
+        if answer.chosen is not None:
+            self._keep_level(answer.chosen, within, level)
+        value = self.values[level]
+        bound = self._valid_bound(answer, value, floor, name)
+        if (
+            not later
+            and bound != value
+            and not (self.options.gap and value - bound <= self.options.gap * max(1, value))
+        ):
+            self.timed_out = True
+        return LevelResult(name, value, bound, _proof(bound == value, value == floor), floor)
+
+    def _keep_level(self, plan: np.ndarray, within: tuple[tuple[int, int], ...], level: int) -> None:
+        """Keep the solver's plan if it is within the bound levels and better in this one, or equal so far."""
+        if not self.problem.is_complete(plan):
+            self.warnings.append("the solver gave an incomplete plan, which was refused")
+            return
+        values = self.problem.values(plan)
+        inside = all(values[bound] <= most for bound, most in within)
+        if inside and values[level:] < self.values[level:]:
+            self.best, self.values, self.from_solver = plan, values, True
+            self.report(values[1], None, int((plan != self.problem.today).sum()))
+
+    def _valid_bound(self, answer: Answer, value: int, floor: int, name: str) -> int:
+        """The solver's bound, refused where a plan beats it: then something is wrong and nothing is claimed."""
+        bound = floor if answer.bound is None else max(floor, answer.bound)
+        if bound > value:
+            self.warnings.append(
+                f"the solver's bound {bound} of {name} is above a plan's value {value} and was refused"
+            )
+            return floor
+        return bound
+
+    def _solve(self, task: Task, hint: np.ndarray | None, share: float, later: bool = False) -> Answer:
+        spent = time.monotonic() - self.started
+        total = self.seconds if later else self.seconds * SEARCH_SHARE
+        seconds = (total - spent) * (0.5 if later else share)
+        if self.stop.requested or seconds <= 0:
+            return Answer("unknown", None, None)
+        work = self.work * (share if not later else 1 - SEARCH_SHARE) if self.options.reproducible else None
+        if later:
+            work = min(LATER_LEVEL_WORK, work if work is not None else LATER_LEVEL_WORK)
+        gap = self._gap(task.level)
+        effort = Effort(seconds, work, self.workers, gap, self.options.seed)
+        watch = self._watch if task.level == 1 else None
+        return minimise(self.problem, task, hint, effort, self.stop, watch)
+
+    def _gap(self, level: int) -> float:
+        """The relative gap that is good enough. The least overload is needed only to a thousandth of the share of the
+        cure that is given back afterwards.
+        """
+        if level == 0:
+            return self.problem.levels[0].tolerance / 1000
+        return self.options.gap if self.names[level] == "disruption" else 0.0
+
+    def _watch(self, best: int, bound: int) -> None:
+        self.report(best, bound, -1)
+
+
+def _proof(proven: bool, at_floor: bool) -> Proof | None:
+    if not proven:
+        return None
+    return "certificate" if at_floor else "solver"
+
+
+def _sum_of_least(problem: Problem, level: int) -> int:
+    """The bound of zero multipliers: every group at its cheapest arc, nothing broken. It needs no solver."""
+    cost = problem.levels[level].arc_cost
+    if not len(cost):
+        return 0
+    first = np.searchsorted(problem.arc_group, np.arange(len(problem.groups)))
+    return int(np.minimum.reduceat(cost, first).sum())

@@ -1,0 +1,194 @@
+"""Solve: splits a problem into components, solves them in parallel, and adds up what is known."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+
+from rebalancer.engine.component import ComponentResult, OneReport, solve_component
+from rebalancer.engine.outcome import LevelResult, Options, Outcome, Progress, Proof, Report, Stop, Stopped
+from rebalancer.errors import Interrupted, NoPlanInTime
+from rebalancer.problem import Problem
+
+SMALL = 1_000
+"""Components with fewer arcs get one solver worker each: that is reproducible, and quick enough."""
+
+TICK = 0.1
+
+
+@dataclass(frozen=True)
+class _Part:
+    problem: Problem
+    arcs: np.ndarray
+    groups: np.ndarray
+
+
+def solve(problem: Problem, options: Options, stop: Stop | None = None, report: Report | None = None) -> Outcome:
+    """The best plan found for every component, and bounds that hold for the whole.
+
+    Raises `NoPlanInTime` where some component has no complete plan, `Interrupted` where a stop came before one.
+    """
+    stop = stop or Stop()
+    groups = problem.components()
+    parts = [_Part(*problem.restricted(members), members) for members in groups]
+    board = _Board(len(parts), report)
+    results = _solve_all(parts, options, stop, board)
+    missing = [part for part, result in zip(parts, results, strict=True) if result is None]
+    if missing:
+        accounts = ", ".join(missing[0].problem.groups[:5])
+        if stop.requested:
+            raise Interrupted("stopped before there was a plan.")
+        raise NoPlanInTime(f"no plan was found in {options.time_limit:g} s for the accounts {accounts}, ...")
+    return _together(problem, parts, [result for result in results if result is not None], stop)
+
+
+def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) -> list[ComponentResult | None]:
+    """Largest first, on as many threads as there are workers; the solver runs outside Python's lock."""
+    queue = sorted(range(len(parts)), key=lambda index: -parts[index].problem.n_arcs)
+    total = sum(part.problem.n_arcs for part in parts) or 1
+    large = sum(part.problem.n_arcs * 2 * options.workers >= total for part in parts)
+    threads = max(1, min(options.workers, large))
+    deadline = time.monotonic() + options.time_limit
+    results: list[ComponentResult | None] = [None] * len(parts)
+    left = len(parts)
+    lock = threading.Lock()
+
+    def run(index: int) -> None:
+        nonlocal left
+        part = parts[index]
+        with lock:
+            waiting = left
+            left -= 1
+        remaining = max(0.0, deadline - time.monotonic())
+        seconds = remaining * min(1.0, threads / waiting) if not options.reproducible else options.time_limit
+        work = options.time_limit * max(part.problem.n_arcs / total, 0.05)
+        single = options.reproducible or part.problem.n_arcs < SMALL
+        workers = 1 if single else max(1, options.workers // threads)
+        results[index] = solve_component(part.problem, options, seconds, work, workers, stop, board.of(index))
+        board.ended(index)
+
+    with ThreadPoolExecutor(threads) as pool:
+        _wait([pool.submit(run, index) for index in queue], stop)
+    return results
+
+
+def _wait(futures: Sequence[Future[None]], stop: Stop) -> None:
+    """Wait in short ticks so that Ctrl-C arrives; it stops the solvers, which then return their best."""
+    pending = set(futures)
+    while pending:
+        try:
+            done, pending = wait(pending, timeout=TICK, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+        except KeyboardInterrupt:
+            if stop.requested:
+                raise
+            stop.request()
+
+
+class _Board:
+    """Adds up what the components report and passes it on."""
+
+    def __init__(self, components: int, report: Report | None) -> None:
+        self._best: list[int | None] = [None] * components
+        self._bound: list[int | None] = [None] * components
+        self._moves = [0] * components
+        self._done: set[int] = set()
+        self._report, self._started, self._lock = report, time.monotonic(), threading.Lock()
+
+    def of(self, index: int) -> OneReport:
+        """The reporter of one component."""
+
+        def note(best: int | None, bound: int | None, moves: int) -> None:
+            with self._lock:
+                self._best[index] = best if best is not None else self._best[index]
+                self._bound[index] = bound if bound is not None else self._bound[index]
+                self._moves[index] = moves if moves >= 0 else self._moves[index]
+            self._tell()
+
+        return note
+
+    def ended(self, index: int) -> None:
+        """A component is done."""
+        self._done.add(index)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._report is None:
+            return
+        best = [value for value in self._best if value is not None]
+        bound = [value for value in self._bound if value is not None]
+        self._report(
+            Progress(
+                best=sum(best) if len(best) == len(self._best) else None,
+                bound=sum(bound) if bound else None,
+                moves=sum(self._moves),
+                done=len(self._done),
+                components=len(self._best),
+                seconds=time.monotonic() - self._started,
+            )
+        )
+
+
+def _together(problem: Problem, parts: list[_Part], results: list[ComponentResult], stop: Stop) -> Outcome:
+    chosen = np.full(len(problem.groups), -1)
+    for part, result in zip(parts, results, strict=True):
+        chosen[part.groups] = part.arcs[result.chosen]
+    values = problem.values(chosen)
+    constant = _outside(problem)
+    levels = tuple(
+        _added(name, values[index], constant[index], [result.levels[index] for result in results])
+        for index, name in enumerate(level.name for level in problem.levels)
+    )
+    return Outcome(
+        chosen=chosen,
+        levels=levels,
+        legal=values[0] == 0,
+        stopped=_stopped(levels, results, stop),
+        from_solver=any(result.from_solver for result in results),
+        warnings=tuple(dict.fromkeys(warning for result in results for warning in result.warnings)),
+    )
+
+
+def _outside(problem: Problem) -> tuple[int, ...]:
+    """What rows without any arc cost: a floor of a book that nothing can reach."""
+    rows = problem.rows
+    empty = np.diff(rows.ptr) == 0
+    broken = rows.excess(np.zeros(len(rows), dtype=np.int64)).astype(object) * rows.penalty
+    return tuple(int(sum(broken[empty & (rows.level == index)])) for index in range(len(problem.levels)))
+
+
+def _added(name: str, value: int, constant: int, parts: list[LevelResult]) -> LevelResult:
+    """One level of the whole: values, bounds and least values add up; a proof is as strong as its weakest part."""
+    proof: Proof | None = "certificate"
+    for part in parts:
+        proof = (
+            None if part.proof is None or proof is None else ("solver" if "solver" in (part.proof, proof) else proof)
+        )
+    return LevelResult(
+        name,
+        value,
+        _total(constant, [part.bound for part in parts]),
+        proof,
+        _total(constant, [part.certificate_bound for part in parts]),
+        _total(constant, [part.least for part in parts]),
+    )
+
+
+def _total(constant: int, values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return constant + sum(known) if len(known) == len(values) else None
+
+
+def _stopped(levels: tuple[LevelResult, ...], results: list[ComponentResult], stop: Stop) -> Stopped:
+    deciding = [level for level in levels if level.name in ("overload", "disruption", "continuity")]
+    if stop.requested:
+        return "interrupt"
+    if all(level.proof is not None for level in deciding):
+        return "proven"
+    return "time" if any(result.timed_out for result in results) or deciding[0].proof is None else "gap"

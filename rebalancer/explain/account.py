@@ -1,0 +1,119 @@
+"""Explains one account: why it moves or stays, and what its other seats would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rebalancer.errors import UsageError, did_you_mean
+from rebalancer.proposal import Proposal
+from rebalancer.reasons import alternatives
+from rebalancer.rules import RULES
+from rebalancer.rules.formulation import Formulation, formulate
+from rebalancer.snapshot import take_snapshot
+
+SHOWN = 5
+"""Other seats shown."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer for one account: its row of `assignments`, and other seats with what they add to the levels."""
+
+    account_id: str
+    row: dict[Hashable, Any]
+    seats: pd.DataFrame
+    """Columns am_id, csm_id, extra_overload, extra_disruption; best first; all other accounts as planned."""
+
+    def text(self) -> str:
+        """The explanation in a planner's words."""
+        row = self.row
+        verb = (
+            f"moves from {row['from_am'] or 'nobody'} to {row['to_am']}"
+            if row["moved"]
+            else f"stays with {row['to_am']}"
+        )
+        lines = [
+            f"{self.account_id} ({row['tier']}, {row['units']:g} units, ${row['arr']:,} ARR) {verb}.",
+            str(row["reason"]),
+        ]
+        if row["csm_changed"]:
+            lines.append(f"CSM: {row['from_csm']} -> {row['to_csm'] or 'none'}.")
+        if row["disruption"]:
+            lines.append(f"Revenue at risk: ${row['disruption']:,}.")
+        if self.seats.empty:
+            return "\n".join([*lines, "No rule admits another seat for it."])
+        lines.append("Other seats, all other accounts as planned (best first):")
+        lines += [f"  {_seat_words(seat)}" for seat in self.seats.head(SHOWN).to_dict("records")]
+        return "\n".join(lines)
+
+
+def _seat_words(seat: dict[Hashable, Any]) -> str:
+    name = f"{seat['am_id']}{' + ' + str(seat['csm_id']) if seat['csm_id'] else ''}"
+    breaks = f"breaks {seat['breaks']}" if seat["breaks"] else "keeps every limit"
+    return f"{name}: disruption {seat['extra_disruption']:+,}, {breaks}"
+
+
+def explain(proposal: Proposal, account_id: str) -> Explanation:
+    """Explain an account of a proposal. Raises `UsageError` for an account that is not in it."""
+    plan = proposal.assignments
+    found = np.flatnonzero(plan["account_id"] == account_id)
+    if not len(found):
+        near = did_you_mean(account_id, plan["account_id"])
+        raise UsageError(f'there is no account "{account_id}" in this run. {near}'.strip())
+    record = proposal.record
+    snapshot = take_snapshot(proposal.book, proposal.model, record["scope"], record["measure"])
+    formulation = formulate(snapshot, RULES)
+    chosen = chosen_arcs(formulation, plan)
+    row = plan.iloc[int(found[0])].to_dict()
+    return Explanation(account_id, row, _seats(formulation, chosen, int(found[0])))
+
+
+def explain_account(proposal: Proposal, account_id: str) -> str:
+    """`explain` as text."""
+    return explain(proposal, account_id).text()
+
+
+def chosen_arcs(formulation: Formulation, plan: pd.DataFrame) -> np.ndarray:
+    """The arc of each account under a plan with columns to_am and to_csm, in the order of the accounts."""
+    arcs, snapshot = formulation.arcs, formulation.snapshot
+    am = pd.Index(snapshot.ams.ids).get_indexer(pd.Index(plan["to_am"]))
+    csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(plan["to_csm"]))
+    if not snapshot.pods_active:
+        csm = np.full(len(plan), -1)
+    fits = (am[arcs.account] == arcs.am) & (csm[arcs.account] == arcs.csm)
+    chosen = np.full(len(plan), -1)
+    chosen[arcs.account[fits]] = np.flatnonzero(fits)
+    return chosen
+
+
+def _seats(formulation: Formulation, chosen: np.ndarray, account: int) -> pd.DataFrame:
+    arcs, snapshot = formulation.arcs, formulation.snapshot
+    rows = []
+    for other in alternatives(formulation, chosen, account):
+        csm = arcs.csm[other.arc]
+        rows.append(
+            {
+                "am_id": snapshot.ams.ids[arcs.am[other.arc]],
+                "csm_id": snapshot.csms.ids[csm] if csm >= 0 else "",
+                "extra_overload": other.extra[0],
+                "extra_disruption": other.extra[1],
+                "breaks": _broken(formulation, chosen, account, other.arc),
+            }
+        )
+    return pd.DataFrame(rows, columns=["am_id", "csm_id", "extra_overload", "extra_disruption", "breaks"])
+
+
+def _broken(formulation: Formulation, chosen: np.ndarray, account: int, arc: int) -> str:
+    """The limits that would be broken further with this seat, as words."""
+    problem = formulation.problem
+    rows = problem.rows
+    other = chosen.copy()
+    other[account] = arc
+    before, after = (rows.excess(rows.activity(problem.taken(plan))) for plan in (chosen, other))
+    worse = np.flatnonzero((after > before) & (rows.level == 0))
+    return ", ".join(f"{rows.rules[row].replace('_', ' ')} of {rows.names[row]}" for row in worse)

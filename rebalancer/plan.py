@@ -1,0 +1,119 @@
+"""propose(): Book -> Problem -> engine -> verify -> Proposal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
+from rebalancer.book import Book
+from rebalancer.coverage import CoverageModel, Measure, Scope, load_model
+from rebalancer.engine import Options, Progress, Stop, solve
+from rebalancer.errors import CheckFailed, NoLegalPlan, UsageError, did_you_mean
+from rebalancer.proposal import Proposal
+from rebalancer.record import make_proposal
+from rebalancer.rules import RULES
+from rebalancer.rules.formulation import formulate
+from rebalancer.shortage import shortages
+from rebalancer.snapshot import take_snapshot
+from rebalancer.verify import verify_tables
+
+DEFAULT_MODEL = "coverage_units"
+
+
+def propose(
+    book: Book,
+    model: str | Path | CoverageModel | None = None,
+    *,
+    scope: Scope = "full",
+    measure: Measure | None = None,
+    time_limit: float = 60.0,
+    gap: float = 0.0,
+    seed: int = 0,
+    workers: int | None = None,
+    reproducible: bool = False,
+    effective_date: date | str | None = None,
+    stop: Stop | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Proposal:
+    """The least disruptive legal reassignment of a book, checked without the solver.
+
+    `model` is a name, a TOML file or a model; None takes the book's own, else `coverage_units`. `time_limit` is in
+    seconds, `gap` the relative gap of the disruption to stop at. `workers` defaults to the processor cores.
+
+    Raises `InvalidInput` (the book or model is wrong, or an account fits nobody), `UsageError`, `NoPlanInTime`,
+    `NoLegalPlan` where the model says to stop, `CheckFailed` where the independent check rejects the plan. Where no
+    plan is legal the proposal has status `over_capacity` and `legal` False.
+    """
+    clock = _Clock()
+    book = book.on(effective_date)
+    resolved = resolve_model(book, model)
+    measure = measure or resolved.disruption.measure
+    _check_choice("scope", scope, get_args(Scope))
+    _check_choice("measure", measure, get_args(Measure))
+    if time_limit <= 0 or not 0 <= gap < 1:
+        raise UsageError("time_limit must be above 0 and gap from 0 to below 1.")
+    options = Options(time_limit, gap, seed, workers or os.cpu_count() or 1, reproducible)
+    snapshot = take_snapshot(book, resolved, scope, measure)
+    formulation = formulate(snapshot, RULES)
+    clock.lap("build")
+    outcome = solve(formulation.problem, options, stop, on_progress)
+    clock.lap("solve")
+    short = [] if outcome.legal else shortages(formulation, outcome.chosen)
+    if not outcome.legal and resolved.limits.when_over_capacity == "stop":
+        raise NoLegalPlan("no legal plan exists. " + " ".join(short))
+    proposal = make_proposal(formulation, outcome, options, short)
+    clock.lap("explain")
+    _check(proposal)
+    clock.lap("verify")
+    return replace(proposal, timings=clock.laps)
+
+
+def resolve_model(book: Book, model: str | Path | CoverageModel | None) -> CoverageModel:
+    """The coverage model of a call: the one given, else the book's own, else the default, with the book's overrides."""
+    if isinstance(model, CoverageModel):
+        return model
+    return load_model(model or book.model or DEFAULT_MODEL, book.overrides)
+
+
+def _check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        near = did_you_mean(value, known)
+        raise UsageError(f'unknown {what} "{value}"; it is one of {", ".join(known)}. {near}'.strip())
+
+
+@dataclass
+class _Clock:
+    started: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.started = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self.started, 3)
+        self.started = now
+
+
+def _check(proposal: Proposal) -> None:
+    """The independent check; a plan it rejects is never handed out."""
+    book = proposal.book
+    violations = verify_tables(
+        book.text_tables(),
+        proposal.model,
+        effective_date=book.effective_date,
+        scope=proposal.record["scope"],
+        measure=proposal.record["measure"],
+        assignments=proposal.assignments,
+        proposal=dict(proposal.record),
+        books=proposal.books,
+        csms=proposal.csms,
+    )
+    if violations:
+        listed = "\n".join(f"  {violation.rule}: {violation.message}" for violation in violations[:20])
+        raise CheckFailed(f"the plan failed its independent check; nothing is written:\n{listed}")

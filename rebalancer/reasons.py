@@ -1,0 +1,141 @@
+"""Reasons: why each account moves or stays, in a planner's words, and the next best seat of every move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rebalancer.limits import count_limits
+from rebalancer.metrics import load
+from rebalancer.rules.formulation import Formulation
+from rebalancer.snapshot import NONE, Snapshot, units_text
+from rebalancer.units import HUNDREDTHS
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another seat for one account, all others as planned: `extra` is the change of every level, in order."""
+
+    arc: int
+    extra: tuple[int, ...]
+
+
+def reasons(formulation: Formulation, chosen: np.ndarray, legacy: np.ndarray) -> list[str]:
+    """One sentence per account."""
+    return _Reasons(formulation, chosen, legacy).all()
+
+
+class _Reasons:
+    def __init__(self, formulation: Formulation, chosen: np.ndarray, legacy: np.ndarray) -> None:
+        self.snapshot, self.legacy = formulation.snapshot, legacy
+        arcs = formulation.arcs
+        self.to_am, self.to_csm = arcs.am[chosen], arcs.csm[chosen]
+        self.after = load(self.snapshot, self.to_am)
+        self.too_full = over_limit(self.snapshot)
+        self.gained = self.snapshot.per_am(self.to_am, (self.to_am != self.snapshot.accounts.owner).astype(np.int64))
+        csms, accounts = self.snapshot.csms, self.snapshot.accounts
+        carried = np.zeros(len(csms), dtype=np.int64)
+        np.add.at(carried, accounts.csm[accounts.csm != NONE], accounts.load[accounts.csm != NONE])
+        self.csm_full = carried > csms.limit
+
+    def all(self) -> list[str]:
+        accounts = self.snapshot.accounts
+        moved = accounts.owner != self.to_am
+        csm_changed = (accounts.csm != NONE) & (accounts.csm != self.to_csm)
+        return [
+            self._moves(i) if moved[i] else (self._csm_changes(i) if csm_changed[i] else self._stays(i))
+            for i in range(len(accounts))
+        ]
+
+    def _moves(self, i: int) -> str:
+        snapshot, accounts, ams = self.snapshot, self.snapshot.accounts, self.snapshot.ams
+        owner, to = int(accounts.owner[i]), int(self.to_am[i])
+        to_text = f"{ams.ids[to]} ({ams.names[to]}) ends at {self._fullness(to)}"
+        if accounts.assign_to[i] != NONE:
+            return f"The planner assigned it to {ams.ids[to]}."
+        if owner == NONE:
+            return f"It has no owner; {to_text}."
+        if snapshot.owner_departed[i]:
+            return f"Its owner {ams.ids[owner]} leaves; {to_text}."
+        if owner in self.too_full:
+            return f"The book of {ams.ids[owner]} is over its limit ({self.too_full[owner]}); {to_text}."
+        if ams.floor[to] > 0 and snapshot.held[to] < ams.floor[to]:
+            least = units_text(int(ams.floor[to]))
+            return f"{ams.ids[to]} needs a book of at least {least} units; it ends at {self._fullness(to)}."
+        if self.gained[owner]:
+            return f"It makes room in the book of {ams.ids[owner]}, which takes {self.gained[owner]} others; {to_text}."
+        if accounts.csm[i] != NONE and self.csm_full[accounts.csm[i]]:
+            return f"Its CSM {snapshot.csms.ids[accounts.csm[i]]} is over the load limit; {to_text}."
+        return f"It moves so that other books keep their limits; {to_text}."
+
+    def _csm_changes(self, i: int) -> str:
+        snapshot, accounts = self.snapshot, self.snapshot.accounts
+        before = snapshot.csms.ids[accounts.csm[i]]
+        after = snapshot.csms.ids[self.to_csm[i]] if self.to_csm[i] != NONE else "no CSM"
+        stays = f"stays with {snapshot.ams.ids[self.to_am[i]]}"
+        if accounts.assign_csm[i] != NONE:
+            return f"The planner assigned its CSM {after}; it {stays}."
+        if snapshot.csm_departed[i]:
+            return f"Its CSM {before} leaves; {after} takes over and it {stays}."
+        why = "is over the load limit" if self.csm_full[accounts.csm[i]] else "makes room for others"
+        return f"Its CSM {before} {why}; {after} takes over and it {stays}."
+
+    def _stays(self, i: int) -> str:
+        snapshot, accounts = self.snapshot, self.snapshot.accounts
+        owner = int(accounts.owner[i])
+        if accounts.locked[i]:
+            written = str(snapshot.book.accounts["lock_reason"].iat[i])
+            return f"It is locked{f': {written}' if written else ''}."
+        if accounts.assign_to[i] != NONE:
+            return "The planner fixed it where it is."
+        if self.legacy[i]:
+            return f"It stays, though {snapshot.ams.ids[owner]} would not be eligible for it today."
+        if owner in self.too_full:
+            return f"It stays; moving others out of the book of {snapshot.ams.ids[owner]} costs less."
+        return "It stays; nothing requires a move."
+
+    def _fullness(self, am: int) -> str:
+        capacity = int(self.snapshot.ams.capacity[am])
+        share = f"{100 * int(self.after.units[am]) / capacity:.0f} % of its units" if capacity else "no capacity"
+        return f"{share}, {self.after.accounts[am]} accounts"
+
+
+def over_limit(snapshot: Snapshot) -> dict[int, str]:
+    """AMs whose book as it stands breaks a limit of the plan, with the numbers in words."""
+    ams, held, limit = snapshot.ams, snapshot.held, snapshot.unit_limits
+    words: dict[int, list[str]] = {}
+    for am in np.flatnonzero((held > limit) & ~ams.departed).tolist():
+        words.setdefault(am, []).append(f"{units_text(int(held[am]))} units, {limit[am] / HUNDREDTHS:,.0f} allowed")
+    for found in count_limits(snapshot):
+        counts = found.counts(snapshot, snapshot.accounts.owner)
+        for am, most in enumerate(found.limit):
+            if most is not None and counts[am] > most:
+                words.setdefault(am, []).append(f"{counts[am]} {found.words()}, {most} allowed")
+    return {am: "; ".join(parts) for am, parts in words.items()}
+
+
+def alternatives(formulation: Formulation, chosen: np.ndarray, account: int) -> list[Alternative]:
+    """Every other seat of an account and what it adds to each level, all other accounts as planned; best first."""
+    problem = formulation.problem
+    first, last = np.searchsorted(problem.arc_group, [account, account + 1])
+    rows = problem.rows
+    taken = problem.taken(chosen)
+    activity = rows.activity(taken)
+    entry_row = rows.of_entry()
+    of_account = np.flatnonzero((rows.arc >= first) & (rows.arc < last))
+    found = []
+    for arc in range(int(first), int(last)):
+        if arc == chosen[account]:
+            continue
+        change = np.zeros(len(rows), dtype=np.int64)
+        for sign, which in ((1, arc), (-1, chosen[account])):
+            entries = of_account[rows.arc[of_account] == which]
+            np.add.at(change, entry_row[entries], sign * rows.weight[entries])
+        broken = (rows.excess(activity + change) - rows.excess(activity)) * rows.penalty
+        extra = tuple(
+            int(level.arc_cost[arc] - level.arc_cost[chosen[account]] + broken[rows.level == index].sum())
+            for index, level in enumerate(problem.levels)
+        )
+        found.append(Alternative(arc, extra))
+    return sorted(found, key=lambda alternative: (alternative.extra, alternative.arc))

@@ -1,0 +1,210 @@
+"""Record: turns an outcome back into the planner's terms: the frames and figures of a proposal."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from rebalancer.coverage import Measure
+from rebalancer.engine import LevelResult, Options, Outcome
+from rebalancer.inputs import digest, input_hashes
+from rebalancer.metrics import books_frame, csms_frame
+from rebalancer.proposal import SCHEMA_VERSION, Proposal
+from rebalancer.reasons import alternatives, reasons
+from rebalancer.rules import ELIGIBILITY
+from rebalancer.rules.formulation import Formulation, legacy
+from rebalancer.snapshot import NONE, Snapshot
+from rebalancer.tables import TIERS
+from rebalancer.units import HUNDREDTHS
+
+NEXT_BEST_LIMIT = 2_000
+"""Moves whose next best seat is worked out; beyond that only the most costly ones."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The plan in the domain's terms (arrays by account)."""
+
+    to_am: np.ndarray
+    to_csm: np.ndarray
+    am_changed: np.ndarray
+    csm_changed: np.ndarray
+    moved: np.ndarray
+    forced: np.ndarray
+
+
+def _plan(formulation: Formulation, chosen: np.ndarray) -> _Plan:
+    snapshot, arcs = formulation.snapshot, formulation.arcs
+    accounts = snapshot.accounts
+    moved = arcs.am[chosen] != accounts.owner
+    to_csm = arcs.csm[chosen]
+    if not snapshot.pods_active:
+        to_csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(snapshot.book.accounts["csm"]))
+    forced = moved & ((accounts.owner == NONE) | snapshot.owner_departed)
+    return _Plan(arcs.am[chosen], to_csm, arcs.am_changed[chosen], arcs.csm_changed[chosen], moved, forced)
+
+
+def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, short: list[str]) -> Proposal:
+    """The proposal of an outcome, not yet checked. `short` says why no plan is legal."""
+    snapshot = formulation.snapshot
+    plan = _plan(formulation, outcome.chosen)
+    assignments = _assignments(formulation, outcome, plan)
+    moves = _moves(formulation, outcome, assignments)
+    record = _record(snapshot, outcome, options, plan, assignments, short)
+    books, csms = books_frame(snapshot, plan.to_am), csms_frame(snapshot, plan.to_csm)
+    return Proposal(snapshot.book, snapshot.model, record, assignments, moves, books, csms, {})
+
+
+def _assignments(formulation: Formulation, outcome: Outcome, plan: _Plan) -> pd.DataFrame:
+    snapshot = formulation.snapshot
+    accounts, frame = snapshot.accounts, snapshot.book.accounts
+    old = legacy(snapshot, ELIGIBILITY)
+    at_risk = snapshot.costs_in("revenue_at_risk")
+    index = np.arange(len(accounts))
+    from_csm = frame["csm"].to_numpy(dtype=object)
+    named_csm = _ids(plan.to_csm, snapshot.csms.ids)
+    kept_csm = from_csm if not snapshot.pods_active else np.full(len(accounts), "", dtype=object)
+    return pd.DataFrame(
+        {
+            "account_id": accounts.ids,
+            "from_am": frame["owner"].to_numpy(dtype=object),
+            "to_am": _ids(plan.to_am, snapshot.ams.ids),
+            "from_csm": from_csm,
+            "to_csm": np.where(plan.to_csm == NONE, kept_csm, named_csm),
+            "tier": np.array(TIERS, dtype=object)[accounts.tier],
+            "units": accounts.units / HUNDREDTHS,
+            "arr": accounts.arr,
+            "moved": plan.moved,
+            "forced": plan.forced,
+            "csm_changed": plan.csm_changed,
+            "locked": accounts.locked,
+            "legacy": old & ~plan.moved & ~snapshot.owner_departed,
+            "disruption": at_risk.of(index, plan.am_changed, plan.csm_changed),
+            "reason": reasons(formulation, outcome.chosen, old),
+        }
+    )
+
+
+def _ids(index: np.ndarray, ids: tuple[str, ...]) -> np.ndarray:
+    return np.array([*ids, ""], dtype=object)[index]
+
+
+def _moves(formulation: Formulation, outcome: Outcome, assignments: pd.DataFrame) -> pd.DataFrame:
+    """The moved rows, most costly first, each with the next best seat and what that would add to the levels."""
+    order = np.lexsort((assignments["account_id"], -assignments["disruption"].to_numpy()))
+    order = order[assignments["moved"].to_numpy()[order]]
+    best = [_next_best(formulation, outcome.chosen, int(i)) for i in order[:NEXT_BEST_LIMIT]]
+    best += [("", None, None)] * (len(order) - len(best))
+    moves = assignments.iloc[order].reset_index(drop=True)
+    moves["next_best"] = [seat for seat, _, _ in best]
+    moves["next_best_extra_overload"] = pd.array([overload for _, overload, _ in best], dtype="Int64")
+    moves["next_best_extra_disruption"] = pd.array([cost for _, _, cost in best], dtype="Int64")
+    return moves
+
+
+def _next_best(formulation: Formulation, chosen: np.ndarray, account: int) -> tuple[str, int | None, int | None]:
+    found = alternatives(formulation, chosen, account)
+    if not found:
+        return "", None, None
+    problem = formulation.problem
+    return problem.seats[problem.arc_seat[found[0].arc]], found[0].extra[0], found[0].extra[1]
+
+
+def _record(
+    snapshot: Snapshot,
+    outcome: Outcome,
+    options: Options,
+    plan: _Plan,
+    assignments: pd.DataFrame,
+    short: list[str],
+) -> dict[str, Any]:
+    inputs = input_hashes(snapshot.book, snapshot.model)
+    changed = bool(
+        plan.moved.any() or plan.csm_changed.any() or (assignments["from_csm"] != assignments["to_csm"]).any()
+    )
+    moved_arr = int(snapshot.accounts.arr[plan.moved].sum())
+    index = np.arange(len(assignments))
+    by_measure = {
+        name: int(snapshot.costs_in(name).of(index, plan.am_changed, plan.csm_changed).sum())
+        for name in get_args(Measure)
+    }
+    by_measure["units"] = by_measure["units"] / HUNDREDTHS  # type: ignore[assignment]
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": "",
+        "status": _status(outcome, changed),
+        "legal": outcome.legal,
+        "stopped": outcome.stopped,
+        "scope": snapshot.scope,
+        "measure": snapshot.measure,
+        "effective_date": snapshot.book.effective_date.isoformat(),
+        "levels": [_level(level) for level in outcome.levels],
+        "disruption": by_measure,
+        "moves": {
+            "accounts": int(plan.moved.sum()),
+            "arr": moved_arr,
+            "share": round(float(plan.moved.mean()), 12),
+            "csm_changes": int(plan.csm_changed.sum()),
+            "pod_breaks": int((plan.am_changed & plan.csm_changed).sum()),
+            "forced": int(plan.forced.sum()),
+        },
+        "continuity": _continuity(snapshot, plan),
+        "shortages": short,
+        "inputs": inputs,
+        "model": snapshot.model.name,
+        "model_sha256": inputs["model.toml"],
+        "seed": options.seed,
+        "options": {"time_limit": options.time_limit, "gap": options.gap, "reproducible": options.reproducible},
+        "versions": _versions(),
+        "warnings": [*(str(warning) for warning in snapshot.warnings), *outcome.warnings],
+    }
+    matters = ("scope", "measure", "inputs", "seed", "options", "versions")
+    record["run_id"] = digest(json.dumps({key: record[key] for key in matters}, sort_keys=True))[:16]
+    return record
+
+
+def _status(outcome: Outcome, changed: bool) -> str:
+    if not outcome.legal:
+        return "over_capacity"
+    if not changed:
+        return "no_change"
+    deciding = [level for level in outcome.levels if level.name in ("overload", "disruption", "continuity")]
+    return "optimal" if all(level.proof is not None for level in deciding) else "feasible"
+
+
+def _level(level: LevelResult) -> dict[str, Any]:
+    return {
+        "name": level.name,
+        "value": level.value,
+        "bound": level.bound,
+        "gap": level.gap,
+        "proof": level.proof,
+        "certificate_bound": level.certificate_bound,
+        **({"least": level.least} if level.name == "overload" else {}),
+    }
+
+
+def _continuity(snapshot: Snapshot, plan: _Plan) -> dict[str, Any]:
+    """Relationships kept, over accounts whose owner is staying; those of departed owners are shown apart."""
+    staying = (snapshot.accounts.owner != NONE) & ~snapshot.owner_departed
+    kept = staying & ~plan.moved
+    arr = snapshot.accounts.arr
+    return {
+        "accounts": int(staying.sum()),
+        "kept": int(kept.sum()),
+        "share": round(float(kept.sum() / staying.sum()), 12) if staying.any() else None,
+        "arr_share": round(float(arr[kept].sum() / arr[staying].sum()), 12) if arr[staying].sum() > 0 else None,
+        "departed_owner_accounts": int(snapshot.owner_departed.sum()),
+        "unowned_accounts": int((snapshot.accounts.owner == NONE).sum()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in ("rebalancer", "ortools", "numpy", "pandas")}
+    return {**packages, "python": platform.python_version()}

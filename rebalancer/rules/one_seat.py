@@ -1,0 +1,44 @@
+"""One seat: every account ends in exactly one seat, and one that nobody may take is named."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rebalancer.errors import Faults, printable
+from rebalancer.rules.rule import Arcs, Rule
+from rebalancer.snapshot import NONE, Snapshot
+from rebalancer.tables import TIERS
+
+
+class OneSeat(Rule):
+    """sum of x over an account's arcs = 1. The engine holds this by its own form; the rule sees that arcs are there."""
+
+    name = "one_seat"
+
+
+def check_every_account_has_a_seat(
+    snapshot: Snapshot, arcs: Arcs, eligible: dict[str, np.ndarray], faults: Faults
+) -> None:
+    """Note every account that no seat admits, with how many AMs are left after each rule in turn."""
+    n_arcs = np.bincount(arcs.account, minlength=len(snapshot.accounts))
+    for account in np.flatnonzero(n_arcs == 0):
+        left = np.ones(len(snapshot.ams), dtype=bool)
+        chain = []
+        for name, allowed in eligible.items():
+            left = left & allowed[snapshot.accounts.profile[account]]
+            chain.append(f"{name.replace('_', ' ')} leaves {left.sum()}")
+        owner = snapshot.accounts.owner[account]
+        whose = "it has no owner" if owner == NONE else f"its owner {snapshot.ams.ids[owner]} has left"
+        if snapshot.may_stay[account] or left.any():
+            whose = f"{whose if not snapshot.may_stay[account] else 'its seat is fixed'}, and no pod fits"
+        profile = snapshot.profiles.iloc[int(snapshot.accounts.profile[account])]
+        tags = ", ".join(
+            f"{key} {printable(str(profile[key]))}" for key in ("region", "language", "skills") if profile[key]
+        )
+        faults.error(
+            "no_seat",
+            f"no AM may take the account {snapshot.accounts.ids[account]} ({TIERS[profile['tier']]}"
+            f"{', ' + tags if tags else ''}): {whose}; of {len(snapshot.ams)} AMs {', '.join(chain)}.",
+            "Widen an AM's tags or tiers, or fix a seat with assign_to.",
+            file="accounts",
+        )

@@ -1,0 +1,142 @@
+"""Run directory: a proposal as files, written all or nothing, with a manifest of hashes last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rebalancer.book import load_book
+from rebalancer.coverage import load_model
+from rebalancer.errors import RebalancerError, UsageError
+from rebalancer.inputs import csv_text, input_files
+from rebalancer.proposal import Proposal
+from rebalancer.tables import to_text
+
+MANIFEST = "manifest.json"
+FRAMES = ("assignments", "moves", "books", "csms")
+TIMINGS = "timings.json"
+"""Differs from run to run, so it stands outside every hash."""
+
+
+def write_run(proposal: Proposal, path: str | Path) -> Path:
+    """Write the run directory of a proposal at `path` and return it.
+
+    An earlier run at that place is replaced; anything else that is there is left alone with a `UsageError`. The
+    directory appears whole or not at all.
+    """
+    target = Path(path)
+    _refuse_foreign(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise RebalancerError(f"can't write {target}: {error.strerror}. Choose another place with --out.") from None
+    try:
+        _write_files(building, _files(proposal), proposal.timings)
+        _put_in_place(building, target)
+    except OSError as error:
+        raise RebalancerError(f"can't write {target}: {error.strerror}; nothing was left there.") from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def read_run(path: str | Path) -> Proposal:
+    """The proposal of a run directory, from its own `inputs/`; the caller's paths are not read."""
+    folder = Path(path)
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(f'"{folder}" is no run directory: it has no {MANIFEST}. `rebalancer propose` writes one.')
+    try:
+        record = json.loads((folder / "proposal.json").read_text(encoding="utf-8"))
+        book = load_book(folder / "inputs")
+        model = load_model(folder / "inputs" / "model.toml")
+        assignments, moves, books, csms = (_read(folder / f"{name}.csv") for name in FRAMES)
+    except (OSError, ValueError, KeyError) as error:
+        raise RebalancerError(
+            f'"{folder}" can\'t be read as a run: {error}. Check it with `rebalancer verify`.'
+        ) from None
+    return Proposal(book, model, record, assignments, moves, books, csms)
+
+
+TEXT_COLUMNS = ("account_id", "from_am", "to_am", "from_csm", "to_csm", "tier", "reason", "next_best")
+FLAG_COLUMNS = ("moved", "forced", "csm_changed", "locked", "legacy")
+TEXT_OF_BOOKS = ("am_id", "role", "band_before", "band_after", "binding", "csm_id")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A CSV of the run with its own types: ids stay text."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in frame.columns:
+        if column in FLAG_COLUMNS:
+            frame[column] = frame[column] == "true"
+        elif column not in TEXT_COLUMNS + TEXT_OF_BOOKS:
+            frame[column] = pd.to_numeric(frame[column].where(frame[column] != "", None))
+    return frame
+
+
+def _files(proposal: Proposal) -> dict[str, str]:
+    """Every hashed file but the manifest."""
+    inputs = {f"inputs/{name}": text for name, text in input_files(proposal.book, proposal.model).items()}
+    frames = {
+        "assignments": proposal.assignments,
+        "moves": proposal.moves,
+        "books": proposal.books,
+        "csms": proposal.csms,
+    }
+    return {
+        **inputs,
+        **{f"{name}.csv": csv_text(to_text(frame)) for name, frame in frames.items()},
+        "proposal.json": json_text(dict(proposal.record)),
+    }
+
+
+def json_text(value: Any) -> str:
+    """JSON as the files hold it: indented, unicode as is, one line end at the end."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_files(folder: Path, files: dict[str, str], timings: Any) -> None:
+    hashes = {}
+    for name, text in sorted(files.items()):
+        data = text.encode("utf-8")
+        hashes[name] = hashlib.sha256(data).hexdigest()
+        _write(folder / name, data)
+    _write(folder / TIMINGS, json_text(dict(timings)).encode("utf-8"))
+    _write(folder / MANIFEST, json_text({"schema_version": 1, "files": hashes}).encode("utf-8"))
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _refuse_foreign(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise UsageError(f'"{target}" is not a directory. Choose another place with --out.')
+    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+        raise UsageError(f'"{target}" holds files that are not a run. Choose an empty or new place with --out.')
+
+
+def _put_in_place(building: Path, target: Path) -> None:
+    """Swap the finished directory in; the earlier run stays until the new one is there."""
+    building.chmod(0o755)
+    old = building.with_name(building.name + ".old")
+    if target.exists():
+        target.rename(old)
+    try:
+        building.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""One check for every rule, under the rule's name: from the ledger and the plan to the violations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from rebalancer.verify.ledger import Ledger
+from rebalancer.verify.plan import Plan
+from rebalancer.verify.rows import ELASTIC
+from rebalancer.verify.seats import SEAT_RULES
+from rebalancer.verify.violation import Violation
+
+Check = Callable[[Ledger, Plan], Iterator[Violation]]
+
+
+def one_seat(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
+    """Every account is there exactly once, comes from the seat it has today, and ends with people who exist."""
+    counts = Counter(plan.columns["account_id"])
+    for account_id in ledger.accounts:
+        if counts[account_id] != 1:
+            yield Violation("one_seat", f"account {account_id} has {counts[account_id]} seats, and needs 1")
+    for account_id in counts:
+        if account_id not in ledger.accounts:
+            yield Violation("one_seat", f"account {account_id} is assigned and is not in the book")
+    for account_id in plan.index:
+        yield from _seat(ledger, plan, account_id)
+
+
+def _seat(ledger: Ledger, plan: Plan, account_id: str) -> Iterator[Violation]:
+    account, at = ledger.accounts[account_id], plan.index[account_id]
+    for column, today in (("from_am", account.owner), ("from_csm", account.csm)):
+        claimed = plan.columns[column][at]
+        if claimed != today:
+            message = f"account {account_id}: {column} says {claimed or 'none'}, the book says {today or 'none'}"
+            yield Violation("one_seat", message)
+    am_id, csm_id = plan.seats[account_id]
+    if am_id not in ledger.ams:
+        problem = f"ends at {am_id}, who is no AM of the book" if am_id else "ends without an AM"
+        yield Violation("one_seat", f"account {account_id} {problem}")
+    if csm_id and ledger.csms and csm_id not in ledger.csms:
+        yield Violation("one_seat", f"account {account_id} ends with CSM {csm_id}, who is no CSM of the book")
+
+
+def _seat_check(rule: str) -> Check:
+    holds = SEAT_RULES[rule]
+
+    def check(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
+        for account_id, (am_id, csm_id) in plan.seats.items():
+            problem = holds(ledger, ledger.accounts[account_id], am_id, csm_id)
+            if problem:
+                yield Violation(rule, f"account {account_id} {problem}")
+
+    check.__doc__ = holds.__doc__
+    return check
+
+
+def _elastic_check(rule: str) -> Check:
+    def check(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
+        del ledger
+        return (Violation(rule, str(row)) for row in plan.rows if row.rule == rule and row.excess)
+
+    check.__doc__ = f"Every {rule} row of `rows.elastic_rows` is kept."
+    return check
+
+
+CHECKS: dict[str, Check] = {
+    "one_seat": one_seat,
+    **{rule: _elastic_check(rule) for rule in ELASTIC},
+    **{rule: _seat_check(rule) for rule in SEAT_RULES},
+}

@@ -1,0 +1,196 @@
+"""Recounts of the frames a plan comes with: every figure that follows from the seats, compared exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pandas as pd
+
+from rebalancer.verify.people import Am
+from rebalancer.verify.plan import FILE, Plan
+from rebalancer.verify.rows import Load, loads, today
+from rebalancer.verify.scales import WHOLE_CSM
+from rebalancer.verify.text import UnreadableError, columns_of, exact
+from rebalancer.verify.violation import Violation
+
+SHOWN = 20
+"""Differences of one column that are shown; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A figure that is written with four decimals, either way at a half."""
+
+    value: Fraction
+
+
+Figure = str | bool | int | Fraction | Rounded | None
+
+
+def agrees(claimed: str, figure: Figure) -> bool:
+    """Whether a cell says what was recounted."""
+    if figure is None or isinstance(figure, str):
+        return claimed == (figure or "")
+    if isinstance(figure, bool):
+        return claimed.lower() == ("true" if figure else "false")
+    number = exact(claimed)
+    if number is None or not isinstance(figure, Rounded):
+        return number == figure
+    return abs(number - figure.value) <= Fraction(1, 20_000) and (10_000 * number).denominator == 1
+
+
+def shown(figure: Figure) -> str:
+    """A recounted figure in a message."""
+    if isinstance(figure, Rounded):
+        return f"{float(figure.value):.4f}"
+    if isinstance(figure, bool):
+        return "true" if figure else "false"
+    if isinstance(figure, Fraction):
+        return str(int(figure)) if figure.denominator == 1 else repr(float(figure))
+    return "nothing" if figure in (None, "") else str(figure)
+
+
+def compare(
+    file: str, key: str, ids: Sequence[str], claimed: Mapping[str, list[str]], recounted: Mapping[str, Sequence[Figure]]
+) -> Iterator[Violation]:
+    """A violation for every cell that differs, at most `SHOWN` a column; a missing column is one violation."""
+    for column, figures in recounted.items():
+        if column not in claimed:
+            yield Violation("recount", f"{file} has no column {column}")
+            continue
+        wrong = [at for at, figure in enumerate(figures) if not agrees(claimed[column][at], figure)]
+        for at in wrong[:SHOWN]:
+            said = f"{claimed[column][at] or 'nothing'}, recounted {shown(figures[at])}"
+            yield Violation("recount", f"{file}, column {column}, {key} {ids[at]}: claimed {said}")
+        if len(wrong) > SHOWN:
+            yield Violation("recount", f"{file}, column {column}: {len(wrong) - SHOWN:,} more differ")
+
+
+def assignments(plan: Plan) -> Iterator[Violation]:
+    """Every figure of `assignments.csv`."""
+    ids, ledger = list(plan.index), plan.ledger
+    accounts = [ledger.accounts[account_id] for account_id in ids]
+    moved = [plan.moved(account_id) for account_id in ids]
+    recounted: dict[str, list[Figure]] = {
+        "tier": [account.tier for account in accounts],
+        "units": [Fraction(account.units, 100) for account in accounts],
+        "arr": [account.arr for account in accounts],
+        "moved": [*moved],
+        "forced": [plan.forced(account_id) for account_id in ids],
+        "csm_changed": [plan.changes(account_id)[1] for account_id in ids],
+        "locked": [account.locked for account in accounts],
+        "legacy": [not gone and ledger.is_legacy(account) for gone, account in zip(moved, accounts, strict=True)],
+        "disruption": [plan.revenue_at_risk[account_id] for account_id in ids],
+    }
+    yield from compare(FILE, "account", ids, _picked(plan.columns, plan.index.values()), recounted)
+
+
+def books(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
+    """Every figure of `books.csv`, one row per AM; its role and its binding limit are not recounted."""
+    ledger = plan.ledger
+    columns, ids, problems = _aligned("books.csv", "am_id", frame, list(ledger.ams))
+    yield from problems
+    before, after = loads(ledger, today(ledger))[0], loads(ledger, plan.seats)[0]
+    lost, gained = _flows(plan)
+    recounted: dict[str, list[Figure]] = {"capacity": [Fraction(ledger.ams[am_id].capacity, 100) for am_id in ids]}
+    for when, held in (("before", before), ("after", after)):
+        recounted |= {
+            f"units_{when}": [Fraction(held[am_id].units, 100) for am_id in ids],
+            f"utilization_{when}": [_utilization(held[am_id], ledger.ams[am_id]) for am_id in ids],
+            f"band_{when}": [_band(plan, held[am_id], ledger.ams[am_id]) for am_id in ids],
+            f"accounts_{when}": [held[am_id].accounts for am_id in ids],
+            f"arr_{when}": [held[am_id].arr for am_id in ids],
+        }
+    recounted |= {"lost": [lost.get(am_id, 0) for am_id in ids], "gained": [gained.get(am_id, 0) for am_id in ids]}
+    yield from compare("books.csv", "book", ids, columns, recounted)
+
+
+def csms(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
+    """Every figure of `csms.csv`, one row per CSM of the csms table; nothing where there is no such table."""
+    if not plan.ledger.csms:
+        return
+    columns, ids, problems = _aligned("csms.csv", "csm_id", frame, list(plan.ledger.csms))
+    yield from problems
+    recounted: dict[str, list[Figure]] = {}
+    for when, seats in (("before", today(plan.ledger)), ("after", plan.seats)):
+        held = loads(plan.ledger, seats)[1]
+        recounted[f"load_{when}"] = [Fraction(held[csm_id].weight, WHOLE_CSM) for csm_id in ids]
+        recounted[f"accounts_{when}"] = [held[csm_id].accounts for csm_id in ids]
+    yield from compare("csms.csv", "CSM", ids, columns, recounted)
+
+
+NUMBERS = ("units", "arr", "disruption")
+FLAGS = ("moved", "forced", "csm_changed", "locked", "legacy")
+
+
+def moves(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
+    """`moves.csv` holds exactly the accounts that move, and says of them what `assignments.csv` says."""
+    changed = [account_id for account_id in plan.index if plan.moved(account_id)]
+    columns, ids, problems = _aligned("moves.csv", "account_id", frame, changed)
+    yield from problems
+    said = _picked(plan.columns, [plan.index[account_id] for account_id in ids])
+    recounted = {name: [_read(name, text) for text in said[name]] for name in said if name in columns}
+    yield from compare("moves.csv", "account", ids, columns, recounted)
+
+
+def _read(column: str, text: str) -> Figure:
+    number = exact(text) if column in NUMBERS else None
+    truth = {"true": True, "false": False}.get(text.lower()) if column in FLAGS else None
+    return number if number is not None else truth if truth is not None else text
+
+
+def _picked(columns: Mapping[str, list[str]], rows: Iterable[int]) -> dict[str, list[str]]:
+    at = list(rows)
+    return {name: [texts[row] for row in at] for name, texts in columns.items()}
+
+
+def _aligned(
+    file: str, key: str, frame: pd.DataFrame, expected: list[str]
+) -> tuple[dict[str, list[str]], list[str], list[Violation]]:
+    """The columns for the expected ids that are there, those ids, and a violation for every other or missing row."""
+    try:
+        columns = columns_of(frame, file, (key,))
+    except UnreadableError as error:
+        return {}, [], [Violation("recount", str(error))]
+    first: dict[str, int] = {}
+    known, problems = set(expected), []
+    for at, found in enumerate(columns[key]):
+        if found not in known or found in first:
+            problem = "is there twice" if found in first else "does not belong there"
+            problems.append(Violation("recount", f"{file}, {key} {found or 'blank'}: the row {problem}"))
+        else:
+            first[found] = at
+    problems += [
+        Violation("recount", f"{file}, {key} {name}: the row is missing") for name in expected if name not in first
+    ]
+    more = len(problems) - SHOWN
+    if more > 0:
+        problems = [*problems[:SHOWN], Violation("recount", f"{file}, {key}: {more:,} more rows are wrong")]
+    return _picked(columns, first.values()), list(first), problems
+
+
+def _flows(plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
+    """How many accounts each AM loses and gains."""
+    lost: dict[str, int] = {}
+    gained: dict[str, int] = {}
+    for account_id, (am_id, _) in plan.seats.items():
+        if plan.moved(account_id):
+            owner = plan.ledger.accounts[account_id].owner
+            lost[owner] = lost.get(owner, 0) + 1
+            gained[am_id] = gained.get(am_id, 0) + 1
+    return lost, gained
+
+
+def _utilization(load: Load, am: Am) -> Figure:
+    return Rounded(Fraction(load.units, am.capacity)) if am.capacity else None
+
+
+def _band(plan: Plan, load: Load, am: Am) -> str:
+    if not am.capacity:
+        return "red" if load.units else "green"
+    bands, share = plan.ledger.model.bands, Fraction(load.units, am.capacity)
+    if share < Fraction(bands.green_below):
+        return "green"
+    return "red" if share > Fraction(bands.red_above) else "yellow"
