@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 
 import pandas as pd
@@ -25,7 +26,10 @@ def input_hashes(book: Book, model: CoverageModel) -> dict[str, str]:
 
 def csv_text(frame: pd.DataFrame) -> str:
     """A frame of text as CSV with LF line ends."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    text = frame.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # Python's csv leaves a field with a bare CR unquoted, and would read it back as two rows
+        text = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    return text
 
 
 def digest(text: str) -> str:

@@ -183,22 +183,28 @@ TABLES = {
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as text. `rows` is the spreadsheet row of each line of `frame`; `file` is what messages call it."""
+    """A table as text. `rows` is the spreadsheet row of each line of `frame`; `file` is what messages call it.
+
+    `complete` is False where lines had to be left out, so that what is missing here may not be missing at all.
+    """
 
     table: Table
     file: str
     frame: pd.DataFrame
     rows: np.ndarray = field(repr=False)
+    complete: bool = True
 
 
 def read_csv(path: Path, table: Table, faults: Faults) -> RawTable | None:
     """Read one UTF-8 CSV file with a header as text; lines of the wrong length are faults, never shifted."""
+    content = path.read_bytes()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
         faults.error(
             "encoding",
-            f"byte {error.start:,} is not UTF-8.",
+            f"byte {error.start:,}, in line {line:,}, is not UTF-8.",
             'Save the file as "CSV UTF-8".',
             file=path.name,
         )
@@ -206,10 +212,12 @@ def read_csv(path: Path, table: Table, faults: Faults) -> RawTable | None:
     if "\x00" in text:
         faults.error("nul", "the file holds NUL bytes.", "Export it again as text.", file=path.name)
         return None
+    lines: list[list[str]] = []
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines.extend(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        faults.error("csv", f"the file is not a readable CSV ({error}).", "Check its quotes.", file=path.name)
+        problem = f"the file is not a readable CSV from here on ({error})."
+        faults.error("csv", problem, "Check the quotes of this row.", file=path.name, row=len(lines) + 1)
         return None
     return _from_lines(lines, path.name, table, faults)
 
@@ -229,11 +237,10 @@ def _from_lines(lines: list[list[str]], file: str, table: Table, faults: Faults)
             file=file,
             row=number,
         )
-    if wrong:
-        return None
+    rows = [number for number in rows if len(lines[number - 1]) == len(header)]
     cells = [[cell.strip() for cell in lines[number - 1]] for number in rows]
     frame = pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=str)
-    return RawTable(table, file, frame, np.array(rows, dtype=np.int64))
+    return RawTable(table, file, frame, np.array(rows, dtype=np.int64), complete=not wrong)
 
 
 def from_frame(frame: pd.DataFrame, table: Table) -> RawTable:
@@ -254,10 +261,10 @@ def cell_text(value: object) -> str:
     """One value as the text a CSV would hold: missing is empty, 5.0 is `5`, a list is joined by `;`."""
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
         parts = sorted(value, key=str) if isinstance(value, (set, frozenset)) else list(value)
         return ";".join(cell_text(part) for part in parts)
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if pd.isna(value):  # type: ignore[call-overload]
         return ""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
@@ -286,12 +293,10 @@ def convert(raw: RawTable, faults: Faults) -> pd.DataFrame:
     _check_header(raw, faults)
     out = {}
     for column in table.columns:
-        if column.name in frame.columns and not _is_repeated(frame, column.name):
-            text = frame[column.name]
-        else:
-            text = pd.Series([""] * len(frame), dtype=str)
+        there = column.name in frame.columns and not _is_repeated(frame, column.name)
+        text = frame[column.name] if there else pd.Series([""] * len(frame), dtype=str)
         out[column.name] = _CONVERTERS[column.kind](text, column, raw, faults)
-        if column.name in table.key or (column.required and column.kind == "money"):
+        if there and (column.name in table.key or (column.required and column.kind == "money")):
             _fault_rows(text == "", text, column, raw, faults, "blank", "the value is missing.", "Fill it in.")
     result = pd.DataFrame(out)
     _check_key(result, raw, faults)
@@ -302,7 +307,7 @@ def _check_header(raw: RawTable, faults: Faults) -> None:
     names = [column.name for column in raw.table.columns]
     present = list(raw.frame.columns)
     for name in dict.fromkeys(present):
-        if present.count(name) > 1:
+        if name and present.count(name) > 1:
             faults.error("column", f'the column "{name}" is there twice.', "Keep one.", file=raw.file)
     unused = [name for name in present if name not in names]
     for column in raw.table.columns:
@@ -379,7 +384,7 @@ def _to_text(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> 
 
 def _plain_number(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
     """The text where it is a plain decimal, else empty after noting the fault."""
-    wrong = (text != "") & ~text.str.fullmatch(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})")
+    wrong = (text != "") & ~text.str.fullmatch(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})")
     cure = "Write plain digits with a point, such as 120000 or 0.75, without currency signs or separators."
     _fault_rows(wrong, text, column, raw, faults, "number", "not a plain number.", cure)
     return text.mask(wrong, "")
@@ -388,15 +393,14 @@ def _plain_number(text: pd.Series, column: Column, raw: RawTable, faults: Faults
 def _to_money(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
     """Whole dollars, rounded half-up (away from zero) on the decimal text itself, never through a float."""
     plain = _plain_number(text, column, raw, faults)
-    too_large = plain.str.lstrip("+-").str.split(".").str[0].str.lstrip("0").str.len() > len(str(MAX_MONEY)) - 1
+    digits = plain.str.extract(r"^[+-]?0*([0-9]*)\.?([0-9]?)")
+    long = digits[0].str.len() > len(str(MAX_MONEY))
+    whole = digits[0].mask((digits[0] == "") | long, "0").astype("int64")
+    dollars = whole + digits[1].isin(list("56789")).astype("int64")
+    too_large = long | (dollars > MAX_MONEY)
     problem = f"more than ${MAX_MONEY:,} can't be meant."
     _fault_rows(too_large, text, column, raw, faults, "range", problem, "Give the amount in dollars.")
-    plain = plain.mask(too_large, "")
-    negative = plain.str.startswith("-")
-    digits = plain.str.extract(r"^[+-]?(\d*)\.?(\d?)")
-    whole = digits[0].where(digits[0] != "", "0").astype("int64")
-    up = digits[1].isin(list("56789")).astype("int64")
-    return (whole + up) * np.where(negative, -1, 1)
+    return dollars.mask(too_large, 0) * np.where(plain.str.startswith("-"), -1, 1)
 
 
 def _to_number(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
@@ -405,7 +409,7 @@ def _to_number(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -
     low = -np.inf if column.low is None else column.low
     high = np.inf if column.high is None else column.high
     outside = value.notna() & ~value.between(low, high)
-    allowed = f"the value must lie between {low:g} and {high:g}." if high < np.inf else f"the value is below {low:g}."
+    allowed = f"the value must lie between {low:g} and {high:,.10g}." if high < np.inf else f"the value is below {low:g}."
     _fault_rows(outside, text, column, raw, faults, "range", allowed, "Correct it.")
     return value.mask(outside)
 
@@ -418,7 +422,7 @@ def _to_flag(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> 
 
 
 def _to_date(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
-    day = text.str.extract(r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$", expand=False)
+    day = text.str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9]{2}:[0-9]{2}[0-9:.,+Z-]*)?$", expand=False)
     value = pd.Series(_parse_days(day.fillna("")), dtype="datetime64[s]")
     wrong = (text != "") & (value.isna() | (value.dt.year < 1900))
     cure = "Write the date as YYYY-MM-DD."

@@ -19,7 +19,7 @@ def tier_codes(tier: pd.Series, arr: pd.Series, model: CoverageModel) -> np.ndar
     """Index into `TIERS` per account: the tier named, else the one its ARR (dollars) falls into."""
     edges = [float(model.tiers[name]) for name in ("mid_market", "enterprise", "strategic")]
     derived = len(TIERS) - 1 - np.searchsorted(edges, arr.to_numpy(), side="right")
-    named = pd.Categorical(tier, categories=list(TIERS)).codes
+    named = pd.Index(TIERS).get_indexer(pd.Index(tier))
     return np.where(named >= 0, named, derived).astype(np.int8)
 
 

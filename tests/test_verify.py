@@ -474,7 +474,13 @@ def test_a_csm_is_given_up_only_where_the_am_has_no_pod():
 def test_an_account_without_a_csm_gets_one_only_by_the_planner():
     assert broken("pods", "c E-2 C-2", SERVED, **PODS) == ["account c has no CSM today and gets CSM C-2"]
     named = "account_id,owner,arr,assign_csm\nc,E-1,0,C-2"
-    assert broken("pods", "c E-1 C-2", named, **PODS) == []  # outside the pod: the planner's word wins
+    assert broken("pods", "c E-2 C-2", named, **PODS) == []
+    assert broken("pods", "c E-1 C-2", named, **PODS) == ["account c ends at E-1 with CSM C-2, who share no pod"]
+
+
+def test_a_csm_named_outside_every_possible_pod_is_the_planners_word():
+    named = "account_id,owner,arr,assign_to,assign_csm\nc,E-1,0,E-1,C-2"
+    assert broken("pods", "c E-1 C-2", named, **PODS) == []
 
 
 def test_without_pods_every_csm_stays():

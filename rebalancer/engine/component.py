@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,9 @@ LATER_LEVEL_WORK = 4.0
 
 FIRST_SHARE = 0.4
 """Share of the search time spent looking for a legal plan, or for the least overload, before going on."""
+
+ROUNDING = 1e-6
+"""What the solver's own comparison of gaps may round."""
 
 OneReport = Callable[[int | None, int | None, int], None]
 
@@ -85,10 +88,15 @@ class _Search:
         return ComponentResult(self.best, levels, self.values[0] == 0, self.from_solver, self.timed_out, self.warnings)
 
     def _final(self, level: LevelResult, index: int) -> LevelResult:
-        """A level's result with the value of the plan that is handed out."""
-        value = self.values[index]
-        bound = None if level.bound is None else min(level.bound, value)
-        return LevelResult(level.name, value, bound, level.proof, level.certificate_bound, level.least)
+        """A level's result with the value of the plan that is handed out. Where that plan beats the bound, something
+        was wrong, and only what needs no solver is claimed.
+        """
+        value, floor = self.values[index], level.certificate_bound
+        if level.bound is None or level.bound <= value:
+            return replace(level, value=value)
+        self.warnings.append(f"a later plan of {level.name} {value:,} beat the bound {level.bound:,}, which was refused")
+        least = None if level.least is None else min(level.least, value)
+        return LevelResult(level.name, value, floor, _proof(value == floor, True), floor, least)
 
     def _keep(self, plan: np.ndarray | None, from_solver: bool, within: tuple[tuple[int, int], ...] = ()) -> bool:
         """Keep a plan that is complete, within the bound levels, and not worse than the best one, level by level."""
@@ -110,16 +118,17 @@ class _Search:
         floor = _sum_of_least(self.problem, 0)
         if self.best is not None and self.values[0] == 0:
             return LevelResult("overload", 0, 0, "certificate", 0, 0)
-        legal = self._solve(Task(1, legal=True), None, FIRST_SHARE)
+        legal = self._believed(Task(1, legal=True), self._solve(Task(1, legal=True), None, FIRST_SHARE))
         if self._keep(legal.chosen, from_solver=True) and self.values[0] == 0:
             self._solved_legal = legal if legal.status == "optimal" else None
             return LevelResult("overload", 0, 0, "certificate", 0, 0)
-        answer = self._solve(Task(0, legal=False), self.best, FIRST_SHARE)
+        task = Task(0, legal=False)
+        answer = self._believed(task, self._solve(task, self.best, FIRST_SHARE))
         self._keep(answer.chosen, from_solver=True)
         if self.best is None:
             return None
         value = self.values[0]
-        bound = self._valid_bound(answer, value, floor, "overload")
+        bound = floor if answer.bound is None else max(floor, answer.bound)
         proven = bound == value and (value == floor or answer.status == "optimal")
         if legal.status == "infeasible" and value == 0:
             self.warnings.append("the solver called a book impossible that has a legal plan; its answer was not used")
@@ -141,11 +150,12 @@ class _Search:
             return LevelResult(name, floor, floor, "certificate", floor)
         later = level > (2 if "continuity" in self.names else 1)
         reuse = self._solved_legal if level == 1 else None
-        answer = reuse or self._solve(Task(level, within, legal), self.best, 1.0, later=later)
+        task = Task(level, within, legal)
+        answer = reuse or self._believed(task, self._solve(task, self.best, 1.0, later=later))
         if answer.chosen is not None:
             self._keep_level(answer.chosen, within, level)
         value = self.values[level]
-        bound = self._valid_bound(answer, value, floor, name)
+        bound = floor if answer.bound is None else max(floor, answer.bound)
         if (
             not later
             and bound != value
@@ -156,24 +166,40 @@ class _Search:
 
     def _keep_level(self, plan: np.ndarray, within: tuple[tuple[int, int], ...], level: int) -> None:
         """Keep the solver's plan if it is within the bound levels and better in this one, or equal so far."""
-        if not self.problem.is_complete(plan):
-            self.warnings.append("the solver gave an incomplete plan, which was refused")
-            return
         values = self.problem.values(plan)
         inside = all(values[bound] <= most for bound, most in within)
         if inside and values[level:] < self.values[level:]:
             self.best, self.values, self.from_solver = plan, values, True
             self.report(values[1], None, int((plan != self.problem.today).sum()))
 
-    def _valid_bound(self, answer: Answer, value: int, floor: int, name: str) -> int:
-        """The solver's bound, refused where a plan beats it: then something is wrong and nothing is claimed."""
-        bound = floor if answer.bound is None else max(floor, answer.bound)
-        if bound > value:
-            self.warnings.append(
-                f"the solver's bound {bound} of {name} is above a plan's value {value} and was refused"
-            )
-            return floor
-        return bound
+    def _believed(self, task: Task, answer: Answer) -> Answer:
+        """The answer, or only its plan where a plan at hand or its own contradicts it: nothing is claimed from it."""
+        fault = self._contradiction(task, answer)
+        if fault is None:
+            return answer
+        self.warnings.append(f"the solver {fault}; its answer on {self.names[task.level]} was not used")
+        complete = answer.chosen is not None and self.problem.is_complete(answer.chosen)
+        return Answer("unknown", answer.chosen if complete else None, None)
+
+    def _contradiction(self, task: Task, answer: Answer) -> str | None:
+        """What is wrong with an answer, judged from plans alone; None where nothing shows."""
+        known = self.values[task.level] if self.best is not None and _fits(self.values, task) else None
+        bound, gap = answer.bound, self._gap(task.level)
+        if answer.status == "infeasible":
+            return "called impossible what a plan at hand keeps" if known is not None else None
+        if answer.chosen is not None:
+            if not self.problem.is_complete(answer.chosen):
+                return "gave an incomplete plan"
+            values = self.problem.values(answer.chosen)
+            value = values[task.level]
+            if not _fits(values, task):
+                return "gave a plan beyond a limit"
+            short = answer.status == "optimal" and bound is not None and value - bound > gap * max(1, value) + ROUNDING
+            if short or (bound is not None and bound > value):
+                return f"called a plan of {value:,} {answer.status} with the bound {bound:,}"
+        if bound is not None and known is not None and bound > known:
+            return f"gave the bound {bound:,}, which a plan of {known:,} beats"
+        return None
 
     def _solve(self, task: Task, hint: np.ndarray | None, share: float, later: bool = False) -> Answer:
         spent = time.monotonic() - self.started
@@ -199,6 +225,11 @@ class _Search:
 
     def _watch(self, best: int, bound: int) -> None:
         self.report(best, bound, -1)
+
+
+def _fits(values: tuple[int, ...], task: Task) -> bool:
+    """A plan with these values is one of those that the task chooses from."""
+    return (not task.legal or values[0] == 0) and all(values[level] <= most for level, most in task.within)
 
 
 def _proof(proven: bool, at_floor: bool) -> Proof | None:

@@ -5,9 +5,10 @@ Values are never read from the solver's floats: the plan is taken and its value 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -61,14 +62,13 @@ class Answer:
 class Watcher(cp_model.CpSolverSolutionCallback):
     """Passes every improvement on: (objective, bound) as integers."""
 
-    def __init__(self, report: Watch, offset: int) -> None:
+    def __init__(self, report: Watch) -> None:
         super().__init__()
-        self._report, self._offset = report, offset
+        self._report = report
 
     def on_solution_callback(self) -> None:
         """Called by the solver on every better plan."""
-        best = round(self.objective_value) + self._offset
-        self._report(best, round(self.best_objective_bound) + self._offset)
+        self._report(round(self.objective_value), round(self.best_objective_bound))
 
 
 def minimise(
@@ -80,9 +80,11 @@ def minimise(
         model.add_hint(hint)
     solver = cp_model.CpSolver()
     _set_parameters(solver, effort)
-    watcher = Watcher(report, model.offset) if report is not None else None
+    watcher = Watcher(report) if report is not None else None
     stop.watch(id(solver), solver.stop_search)
     try:
+        if stop.requested:  # a solver that does not run yet cannot be stopped
+            return Answer("unknown", None, None)
         status = solver.solve(model.model, watcher)
     finally:
         stop.release(id(solver))
@@ -91,11 +93,20 @@ def minimise(
         return Answer("infeasible", None, None)
     if status == cp_model.MODEL_INVALID:
         raise InvalidInput([Fault("model", "the solver refuses the model.", "Please report this with the book.")])
-    bound = model.offset + int(min(response.inner_objective_lower_bound, np.ceil(response.best_objective_bound - 1e-6)))
     if status == cp_model.UNKNOWN:
-        return Answer("unknown", None, bound)
+        return Answer("unknown", None, _bound(response, model.offset))
     chosen = model.chosen(np.array(list(response.solution)[: problem.n_arcs], dtype=np.int64))
-    return Answer("optimal" if status == cp_model.OPTIMAL else "feasible", chosen, bound)
+    if status == cp_model.OPTIMAL:
+        return Answer("optimal", chosen, _bound(response, model.offset, finished=True))
+    return Answer("feasible", chosen, _bound(response, model.offset))
+
+
+def _bound(response: Any, offset: int, finished: bool = False) -> int | None:
+    """The lower bound on the level. A solver stopped before its first bound reports 0 twice: then there is none."""
+    inner, scaled = response.inner_objective_lower_bound, response.best_objective_bound
+    if not finished and inner == 0 and scaled == 0:
+        return None
+    return min(offset + inner, math.ceil(scaled - 1e-6))
 
 
 def _set_parameters(solver: cp_model.CpSolver, effort: Effort) -> None:
@@ -131,6 +142,7 @@ class _Model:
         self._check_magnitude(costs, variables, f"level {problem.levels[task.level].name}")
         self._proto.objective.vars.extend(variables)
         self._proto.objective.coeffs.extend(costs)
+        self._proto.objective.offset = self.offset  # so that the relative gap is that of the level
 
     def _add_variable(self, low: int, high: int) -> int:
         variable = self._proto.variables.add()

@@ -78,17 +78,25 @@ def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) 
 
 
 def _wait(futures: Sequence[Future[None]], stop: Stop) -> None:
-    """Wait in short ticks so that Ctrl-C arrives; it stops the solvers, which then return their best."""
+    """Wait in short ticks so that Ctrl-C arrives; it stops the solvers, which then return their best.
+
+    A solver that was just about to start misses a request, so it is repeated. An error stops the others as well.
+    """
     pending = set(futures)
     while pending:
         try:
             done, pending = wait(pending, timeout=TICK, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
+            if stop.requested:
+                stop.request()
         except KeyboardInterrupt:
             if stop.requested:
                 raise
             stop.request()
+        except BaseException:
+            stop.request()
+            raise
 
 
 class _Board:

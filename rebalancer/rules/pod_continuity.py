@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from rebalancer.rules.rule import Arcs, Rule
+from rebalancer.rules.rule import Arcs, Rule, unless_nothing_remains
 from rebalancer.snapshot import NONE, Snapshot
 
 
 class PodContinuity(Rule):
     """`prefer`: losing both is only priced. `never_both`: no customer loses AM and CSM at once. `hard`: a customer with
-    a CSM loses both or neither. Lifted where the AM or the CSM has left, and where the planner fixed a side.
+    a CSM loses both or neither. Lifted where the AM or the CSM has left, and where the side that the planner fixed
+    leaves no such seat.
     """
 
     name = "pod_continuity"
@@ -22,7 +23,10 @@ class PodContinuity(Rule):
             return None
         accounts = snapshot.accounts
         fixed = (accounts.assign_to != NONE) | (accounts.assign_csm != NONE)
-        lifted = arcs.of_accounts(snapshot.owner_departed | snapshot.csm_departed | fixed)
+        allowed = arcs.of_accounts(snapshot.owner_departed | snapshot.csm_departed)
         if mode == "never_both":
-            return lifted | ~(arcs.am_changed & arcs.csm_changed)
-        return lifted | (arcs.am_changed == arcs.csm_changed) | (arcs.of_accounts(accounts.csm) == NONE)
+            allowed = allowed | ~(arcs.am_changed & arcs.csm_changed)
+        else:
+            without = arcs.of_accounts(accounts.csm) == NONE
+            allowed = allowed | without | (arcs.am_changed == arcs.csm_changed)
+        return unless_nothing_remains(allowed, arcs, fixed)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from rebalancer.rules.rule import Arcs, Rule
+from rebalancer.rules.rule import Arcs, Rule, unless_nothing_remains
 from rebalancer.snapshot import NONE, Snapshot
 
 
 class Pods(Rule):
     """(AM, CSM) in pods for every seat that is not today's. (AM, none) only where the AM has no pod or the account
-    has no CSM; an account without a CSM is given none. A CSM the planner named need not be in the AM's pod.
+    has no CSM; an account without a CSM is given none but the one the planner named. Where no pod can hold a CSM that
+    the planner named, the planner's word wins.
     """
 
     name = "pods"
@@ -27,5 +28,6 @@ class Pods(Rule):
         without = arcs.of_accounts(accounts.csm) == NONE
         named = arcs.of_accounts(accounts.assign_csm)
         alone = (arcs.csm == NONE) & (without | ~has_pod[arcs.am])
-        together = (arcs.csm != NONE) & ((in_pod & ~without) | (arcs.csm == named))
-        return alone | together | (arcs.as_today & arcs.of_accounts(snapshot.may_stay))
+        together = (arcs.csm != NONE) & in_pod & (~without | (arcs.csm == named))
+        allowed = alone | together | (arcs.as_today & arcs.of_accounts(snapshot.may_stay))
+        return unless_nothing_remains(allowed, arcs, accounts.assign_csm != NONE)

@@ -53,7 +53,7 @@ class Rule:
 
 
 def overload_price(limit: np.ndarray) -> np.ndarray:
-    """What one unit over a limit costs in level `overload`: 10^6 / limit, at least 1, so that units and counts compare."""
+    """What one unit over a limit costs in level `overload`: 10^6 / limit, at least 1; units and counts then compare."""
     base = np.maximum(1, limit)
     return np.maximum(1, (2 * OVERLOAD_SCALE + base) // (2 * base))
 
@@ -68,6 +68,12 @@ def lower_rows(names: tuple[str, ...], row: np.ndarray, weight: np.ndarray, lo: 
     """Elastic rows `sum >= lo`, priced in `overload`."""
     hi = np.full(len(lo), NO_LIMIT)
     return RowBlock(names, row, weight, lo, hi, OVERLOAD, overload_price(lo))
+
+
+def unless_nothing_remains(allowed: np.ndarray, arcs: Arcs, fixed: np.ndarray) -> np.ndarray:
+    """`allowed`, lifted for the accounts in `fixed` that it would leave without any arc: the planner's word wins."""
+    remaining = np.bincount(arcs.account[allowed], minlength=len(fixed))
+    return allowed | arcs.of_accounts(fixed & (remaining == 0))
 
 
 def numbered(kept: np.ndarray) -> np.ndarray:
@@ -86,5 +92,6 @@ __all__ = [
     "lower_rows",
     "numbered",
     "overload_price",
+    "unless_nothing_remains",
     "upper_rows",
 ]

@@ -6,7 +6,7 @@ or an empty text. They speak of what changes: an account that keeps its AM keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rebalancer.verify.costs import changes
 from rebalancer.verify.facts import Account, Facts
@@ -137,15 +137,23 @@ def locks(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
 
 
 def pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
-    """Today's seat, or a pair of a pod; without pods nobody's CSM changes. A planner's `assign_csm` overrides both."""
-    if account.assign_csm:
-        return ""
+    """Today's seat, or a pair of a pod; without pods nobody's CSM changes.
+
+    Where no pod can hold the CSM that the planner named, the planner's word wins.
+    """
+    problem = _outside_pods(facts, account, am_id, csm_id)
+    if not problem or not account.assign_csm:
+        return problem
+    return problem if any(not _outside_pods(facts, account, *seat) for seat in _seats_else(facts, account)) else ""
+
+
+def _outside_pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     if not facts.pods_active:
         return "" if csm_id == account.csm else f"changes its CSM from {account.csm or 'none'} without pods"
     if not csm_id:
         seated = bool(account.csm) and am_id in facts.podded
         return f"ends at {am_id} without a CSM, and {am_id} has a pod" if seated else ""
-    if not account.csm:
+    if not account.csm and csm_id != account.assign_csm:
         return f"has no CSM today and gets CSM {csm_id}"
     kept = (am_id, csm_id) == (account.owner, account.csm)
     if kept or (am_id, csm_id) in facts.pods:
@@ -154,9 +162,20 @@ def pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
 
 
 def pod_continuity(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
-    """`never_both`: no customer loses AM and CSM at once. `hard`: they change together or not at all."""
+    """`never_both`: no customer loses AM and CSM at once. `hard`: they change together or not at all.
+
+    Where the side that the planner fixed leaves no such seat, the planner's word wins.
+    """
+    problem = _discontinuous(facts, account, am_id, csm_id)
+    if not problem or not (account.assign_to or account.assign_csm):
+        return problem
+    others = [seat for seat in _seats_else(facts, account) if not pods(facts, account, *seat)]
+    return problem if any(not _discontinuous(facts, account, *seat) for seat in others) else ""
+
+
+def _discontinuous(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     mode = facts.model.pods.continuity
-    if not facts.pods_active or mode == "prefer" or account.assign_to or account.assign_csm:
+    if not facts.pods_active or mode == "prefer":
         return ""
     if facts.am_departed(account.owner) or facts.csm_departed(account.csm):
         return ""
@@ -168,7 +187,15 @@ def pod_continuity(facts: Facts, account: Account, am_id: str, csm_id: str) -> s
     return ""
 
 
-SEAT_RULES: dict[str, SeatRule] = {
+def _seats_else(facts: Facts, account: Account) -> Iterator[tuple[str, str]]:
+    """Seats of an account that keep every rule but those of pods."""
+    for am_id in facts.ams:
+        for csm_id in ("", *facts.csms):
+            if not any(rule(facts, account, am_id, csm_id) for rule in PERSONAL_RULES.values()):
+                yield am_id, csm_id
+
+
+PERSONAL_RULES: dict[str, SeatRule] = {
     "tier_segmentation": tier_segmentation,
     "region": region,
     "language": language,
@@ -176,6 +203,6 @@ SEAT_RULES: dict[str, SeatRule] = {
     "receiving": receiving,
     "departures": departures,
     "locks": locks,
-    "pods": pods,
-    "pod_continuity": pod_continuity,
 }
+
+SEAT_RULES: dict[str, SeatRule] = {**PERSONAL_RULES, "pods": pods, "pod_continuity": pod_continuity}

@@ -1,0 +1,67 @@
+"""The engine against an independent reference on random small books that use every rule."""
+
+from __future__ import annotations
+
+import pytest
+from random_books import Case, random_case
+from reference import reference
+
+import rebalancer as rb
+
+GATE, LONG = 500, 2_000
+BATCH = 50
+
+
+def propose(case: Case, **options: object) -> rb.Proposal:
+    return rb.propose(case.book, case.model, scope=case.scope, measure=case.measure, workers=1, **options)
+
+
+def disagreements(seeds: range) -> list[str]:
+    """Every seed on which product and reference differ, with both answers."""
+    found = []
+    for seed in seeds:
+        case = random_case(seed)
+        expected = reference(case)
+        try:
+            proposal = propose(case)
+        except rb.InvalidInput as error:
+            if expected is not None or any(fault.code != "no_seat" for fault in error):
+                found.append(f"seed {seed}: {error}")
+            continue
+        if expected is None:
+            found.append(f"seed {seed}: the reference has no seat for an account")
+            continue
+        levels = {level["name"]: level for level in proposal.record["levels"]}
+        answer = (levels["overload"]["value"], levels["disruption"]["value"])
+        proven = all(levels[name]["proof"] is not None for name in ("overload", "disruption"))
+        if answer != (expected.overload, expected.disruption) or not proven:
+            found.append(f"seed {seed}: product {answer} proven {proven}, reference {expected}")
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, GATE, BATCH))
+def test_overload_and_disruption_are_those_of_an_independent_reference(first):
+    assert disagreements(range(first, first + BATCH)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(GATE, GATE + LONG, 200))
+def test_overload_and_disruption_are_those_of_an_independent_reference_on_many_more(first):
+    assert disagreements(range(first, first + 200)) == []
+
+
+def test_the_random_books_use_every_rule():
+    """Otherwise agreement would say little."""
+    cases = [random_case(seed) for seed in range(200)]
+    accounts = [account for case in cases for account in case.book.accounts.to_dict("records")]
+    ams = [am for case in cases for am in case.book.ams.to_dict("records")]
+    assert {case.model.name for case in cases} == set(rb.model_names())
+    assert {case.scope for case in cases} == {"full", "repair"}
+    assert {case.measure for case in cases} == {"revenue_at_risk", "accounts", "units"}
+    assert {case.model.pods.continuity for case in cases} == {"prefer", "never_both", "hard"}
+    assert sum(len(case.book.pods) > 0 for case in cases) > 50
+    assert sum(account["lock"] is True for account in accounts) > 50
+    assert sum(account["assign_to"] != "" for account in accounts) > 20
+    assert sum(account["owner"] == "" for account in accounts) > 20
+    assert sum(am["status"] == "inactive" for am in ams) > 20
+    assert sum(am["floor"] > 0 for am in ams) > 50
