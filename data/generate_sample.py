@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
-SEED = 20261001
+SEED = 1
 EFFECTIVE = date(2026, 10, 1)
 SAMPLE = Path(__file__).parent / "sample"
 
@@ -23,44 +23,44 @@ Account = dict[str, str]
 
 AMS = """\
 am_id,name,role,tiers,region,language,skills,capacity,fte,ramp,status,starts_on,leaves_on,manager,floor
-AM-01,Annika Sörensen,strategic,strategic;enterprise,EMEA,English;German,commercial;public_sector,,,,active,,,Petra Aldervik,
-AM-02,Jonas Feldhaus,regular,,EMEA,English;German,commercial,,,,active,,,Petra Aldervik,
-AM-03,Camille Dorvaux,regular,,EMEA,English;French,commercial;healthcare,,,,active,,,Petra Aldervik,
-AM-04,Rory Blackmere,regular,,EMEA,English;German,commercial,,,,active,,2026-09-18,Petra Aldervik,
-AM-05,Inés Calavera,regular,,EMEA,English;French,commercial,,0.8,,active,,,Petra Aldervik,
-AM-06,Tom Wexcombe,junior,mid_market;smb,EMEA,English;French;German,commercial,80,,,active,,,Petra Aldervik,
-AM-07,Leïla Benhadda,regular,,EMEA;APAC,English;French,commercial;public_sector,,,,active,,,Petra Aldervik,
-AM-08,Marcus Ellingwood,strategic,strategic;enterprise,AMER East,English,commercial;healthcare,,,,active,,,Dana Whitlock,
-AM-09,Priya Ranganath,regular,,AMER East,English,commercial;public_sector,,,,active,,,Dana Whitlock,
-AM-10,Caleb Thornquist,regular,,AMER East,English,commercial;healthcare,,,,active,,,Dana Whitlock,
-AM-11,Renée Castellane,regular,,AMER East,English;French,commercial,,,,leave,,,Dana Whitlock,
-AM-12,Omar Haddix,junior,mid_market;smb,AMER East,English,commercial,80,,,active,,,Dana Whitlock,
-AM-13,Grace Okonjo,junior,mid_market;smb,AMER East,English,commercial;public_sector,80,,,active,,,Dana Whitlock,
-AM-14,Peter Vandermolen,regular,,AMER East,English,commercial,,,,active,,,Dana Whitlock,
-AM-15,Sofia Marchetti-Lowe,strategic,strategic;enterprise,AMER West,English,commercial;public_sector,,,,active,,,Hugo Estevan,
-AM-16,Derek Yoo,regular,,AMER West,English,commercial,,,,active,,,Hugo Estevan,
-AM-17,Hannah Brightwell,regular,,AMER West,English,commercial;healthcare,,,,active,,,Hugo Estevan,
-AM-18,Luis Arroyo-Vance,junior,mid_market;smb,AMER West,English,commercial,80,,,active,,,Hugo Estevan,
-AM-19,Maya Lindgren,regular,,AMER West,English,commercial;healthcare,,,0.5,active,2026-09-01,,Hugo Estevan,0.5
-AM-20,Nathan Osgood,regular,,AMER East;AMER West,English,commercial;public_sector,,,,active,,,Hugo Estevan,
-AM-21,Haruka Minase,strategic,strategic;enterprise,APAC,English;Japanese,commercial;healthcare,,,,active,,,Wei Ling Tan,
-AM-22,Daniel Kowhai,regular,,APAC,English;Japanese,commercial,,,,active,,,Wei Ling Tan,
-AM-23,Aditi Sundaresh,junior,mid_market;smb,APAC,English,commercial;public_sector,80,,,active,,,Wei Ling Tan,
-AM-24,Dana Whitlock,manager,,AMER East;AMER West,English,commercial;healthcare;public_sector,,,,active,,,,
+AM-01,Annika Sörensen,strategic,strategic;enterprise,EMEA,English;German,core;procurement,,,,active,,,Petra Aldervik,
+AM-02,Jonas Feldhaus,regular,,EMEA,English;German,core,,,,active,,,Petra Aldervik,
+AM-03,Camille Dorvaux,regular,,EMEA,English;French,core;integrations,,,,active,,,Petra Aldervik,
+AM-04,Rory Blackmere,regular,,EMEA,English;German,core,,,,active,,2026-09-18,Petra Aldervik,
+AM-05,Inés Calavera,regular,,EMEA,English;French,core,,0.8,,active,,,Petra Aldervik,
+AM-06,Tom Wexcombe,junior,mid_market;smb,EMEA,English;French;German,core,70,,,active,,,Petra Aldervik,
+AM-07,Leïla Benhadda,regular,,EMEA;APAC,English;French,core;procurement,,,,active,,,Petra Aldervik,
+AM-08,Marcus Ellingwood,strategic,strategic;enterprise,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,
+AM-09,Priya Ranganath,regular,,AMER East,English,core;procurement,,,,active,,,Dana Whitlock,
+AM-10,Caleb Thornquist,regular,,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,
+AM-11,Renée Castellane,regular,,AMER East,English;French,core,,,,leave,,,Dana Whitlock,
+AM-12,Omar Haddix,junior,mid_market;smb,AMER East,English,core,70,,,active,,,Dana Whitlock,
+AM-13,Grace Okonjo,junior,mid_market;smb,AMER East,English,core;procurement,70,,,active,,,Dana Whitlock,
+AM-14,Peter Vandermolen,regular,,AMER East,English,core,,,,active,,,Dana Whitlock,
+AM-15,Sofia Marchetti-Lowe,strategic,strategic;enterprise,AMER West,English,core;procurement,,,,active,,,Hugo Estevan,
+AM-16,Derek Yoo,regular,,AMER West,English,core,,,,active,,,Hugo Estevan,
+AM-17,Hannah Brightwell,regular,,AMER West,English,core;integrations,,,,active,,,Hugo Estevan,
+AM-18,Luis Arroyo-Vance,junior,mid_market;smb,AMER West,English,core,70,,,active,,,Hugo Estevan,
+AM-19,Maya Lindgren,regular,,AMER West,English,core;integrations,,,0.5,active,2026-09-01,,Hugo Estevan,0.5
+AM-20,Nathan Osgood,regular,,AMER East;AMER West,English,core;procurement,,,,active,,,Hugo Estevan,
+AM-21,Haruka Minase,strategic,strategic;enterprise,APAC,English;Japanese,core;integrations,,,,active,,,Wei Ling Tan,
+AM-22,Daniel Kowhai,regular,,APAC,English;Japanese,core,,,,active,,,Wei Ling Tan,
+AM-23,Aditi Sundaresh,junior,mid_market;smb,APAC,English,core;procurement,70,,,active,,,Wei Ling Tan,
+AM-24,Dana Whitlock,manager,,AMER East;AMER West,English,core;integrations;procurement,,,,active,,,,
 """
 
 CSMS = """\
 csm_id,name,capacity,fte,region,starts_on,extra_duties
-CSM-01,Freya Holmqvist,,0.8,EMEA,,
-CSM-02,Björn Achterberg,0.7,,EMEA,,true
-CSM-03,Nadia Rosselin,,0.6,EMEA,,
-CSM-04,Terrence Cobley,,,AMER East,,
+CSM-01,Freya Holmqvist,,0.7,EMEA,,
+CSM-02,Björn Achterberg,0.6,,EMEA,,true
+CSM-03,Nadia Rosselin,,0.5,EMEA,,
+CSM-04,Terrence Cobley,,0.9,AMER East,,
 CSM-05,Yasmin Farrow,0.7,,AMER East,,true
-CSM-06,Ian Pellworth,,0.6,AMER East;AMER West,,
-CSM-07,Valentina Oduya,,0.9,AMER West,,
-CSM-08,Scott Renshaw,,0.8,AMER West,,
-CSM-09,Kenji Asahara,,0.6,APAC,,
-CSM-10,Marama Tuhoe,,0.6,APAC,2026-03-02,
+CSM-06,Ian Pellworth,,0.62,AMER East;AMER West,,
+CSM-07,Valentina Oduya,,0.8,AMER West,,
+CSM-08,Scott Renshaw,,0.6,AMER West,,
+CSM-09,Kenji Asahara,,0.5,APAC,,
+CSM-10,Marama Tuhoe,,0.65,APAC,2026-03-02,
 """
 
 POD_CSMS = {
@@ -95,27 +95,27 @@ TIERS = ("strategic", "enterprise", "mid_market", "smb")
 BOOKS = {
     # strategic, enterprise, mid-market and SMB accounts of each AM; the last row is what nobody owns
     "AM-01": (6, 8, 0, 0),
-    "AM-02": (1, 8, 14, 6),
-    "AM-03": (2, 14, 15, 5),  # red
+    "AM-02": (1, 8, 14, 4),
+    "AM-03": (2, 14, 15, 4),  # red
     "AM-04": (1, 4, 11, 4),  # the leaver
-    "AM-05": (0, 6, 14, 6),
-    "AM-06": (0, 1, 27, 12),
-    "AM-07": (1, 8, 13, 3),
+    "AM-05": (0, 6, 14, 4),
+    "AM-06": (0, 1, 23, 8),
+    "AM-07": (1, 8, 13, 2),
     "AM-08": (7, 6, 0, 0),
-    "AM-09": (2, 13, 17, 4),  # red
-    "AM-10": (0, 8, 17, 4),
-    "AM-11": (0, 6, 14, 2),  # on leave
-    "AM-12": (0, 1, 28, 10),
-    "AM-13": (0, 0, 32, 10),
-    "AM-14": (1, 11, 20, 5),  # between 100 and 110 %
+    "AM-09": (2, 13, 17, 3),  # red
+    "AM-10": (0, 8, 16, 3),
+    "AM-11": (0, 6, 14, 0),  # on leave
+    "AM-12": (0, 1, 24, 7),
+    "AM-13": (0, 0, 26, 7),
+    "AM-14": (1, 11, 21, 3),  # between 100 and 110 %
     "AM-15": (6, 9, 0, 0),
-    "AM-16": (1, 14, 18, 4),  # red
-    "AM-17": (1, 9, 17, 5),
-    "AM-18": (0, 0, 33, 12),
-    "AM-20": (1, 8, 17, 5),
+    "AM-16": (1, 14, 18, 3),  # red
+    "AM-17": (1, 9, 16, 3),
+    "AM-18": (0, 0, 28, 9),
+    "AM-20": (1, 8, 16, 4),
     "AM-21": (6, 7, 0, 0),
-    "AM-22": (1, 12, 18, 2),  # between 100 and 110 %
-    "AM-23": (0, 1, 28, 10),
+    "AM-22": (1, 12, 18, 1),  # between 100 and 110 %
+    "AM-23": (0, 1, 24, 7),
     "AM-24": (1, 2, 0, 0),  # the manager
     "": (0, 1, 1, 0),
 }
@@ -178,15 +178,16 @@ AM-16 | mid_market | 1  | lock_reason   | Legal dispute, named contact only
 AM-22 | mid_market | 0  | lock_reason   | Migration project
 AM-22 | mid_market | 0  | lock_until    | 2027-01-31
 AM-04 | enterprise | 1  | lock_reason   | Customer asked to keep Rory Blackmere
-AM-14 | mid_market | 0  | lock_reason   | Price dispute, settled in August
-AM-14 | mid_market | 0  | lock_until    | 2026-08-31
+AM-09 | mid_market | 1  | lock_reason   | Price dispute, settled in August
+AM-09 | mid_market | 1  | lock_until    | 2026-08-31
 AM-16 | mid_market | 0  | ae_hold_until | 2026-12-31
 AM-14 | mid_market | 5  | assign_to     | AM-10
+      | enterprise | 0  | region        | EMEA
 AM-10 | mid_market | 8  | region        | AMER West
 AM-17 | enterprise | 4  | region        | AMER East
 AM-05 | enterprise | 3  | language      | German
 AM-23 | mid_market | 9  | language      | Japanese
-AM-14 | enterprise | 6  | skills        | public_sector
+AM-14 | enterprise | 6  | skills        | procurement
 AM-01 | enterprise | 2  | language      | German
 AM-01 | strategic  | 3  | language      | German
 AM-02 | enterprise | 3  | language      | German
@@ -204,23 +205,23 @@ AM-21 | enterprise | 3  | language      | Japanese
 AM-22 | enterprise | 5  | language      | Japanese
 AM-22 | mid_market | 1  | language      | Japanese
 AM-22 | mid_market | 6  | language      | Japanese
-AM-08 | strategic  | 1  | skills        | healthcare
-AM-08 | enterprise | 2  | skills        | healthcare
-AM-10 | enterprise | 4  | skills        | healthcare
-AM-17 | mid_market | 3  | skills        | healthcare
-AM-21 | enterprise | 5  | skills        | healthcare
-AM-09 | enterprise | 3  | skills        | public_sector
-AM-09 | mid_market | 4  | skills        | public_sector
-AM-13 | mid_market | 6  | skills        | public_sector
-AM-15 | enterprise | 1  | skills        | public_sector
-AM-20 | mid_market | 2  | skills        | public_sector
+AM-08 | strategic  | 1  | skills        | integrations
+AM-08 | enterprise | 2  | skills        | integrations
+AM-10 | enterprise | 4  | skills        | integrations
+AM-17 | mid_market | 3  | skills        | integrations
+AM-21 | enterprise | 5  | skills        | integrations
+AM-09 | enterprise | 3  | skills        | procurement
+AM-09 | mid_market | 4  | skills        | procurement
+AM-13 | mid_market | 6  | skills        | procurement
+AM-15 | enterprise | 1  | skills        | procurement
+AM-20 | mid_market | 2  | skills        | procurement
 """
-"""Owner, tier, rank by ARR within the book (0 is the smallest), column, value."""
+"""Owner (none: unowned), tier, rank by ARR within the book (0 is the smallest), column, value."""
 
-ACCOUNT_COLUMNS = (
+HEADER = (
     "account_id name owner csm arr tier region products stakeholders complexity industry lock lock_reason lock_until "
     "renewal_date owner_since csm_since health language skills last_touch ae_hold_until assign_to"
-).split()
+)
 
 
 def generate(seed: int = SEED) -> dict[str, str]:
@@ -233,13 +234,14 @@ def generate(seed: int = SEED) -> dict[str, str]:
     random.shuffle(accounts)
     for number, account in enumerate(accounts, start=1):
         account["account_id"] = f"A-{number:04}"
+    columns = HEADER.split()
     pods = [(f"POD-{am[-2:]}", am, csm) for am, csms in POD_CSMS.items() for csm in csms.split()]
     return {
-        "accounts.csv": _csv(ACCOUNT_COLUMNS, [[row.get(name, "") for name in ACCOUNT_COLUMNS] for row in accounts]),
+        "accounts.csv": _csv(columns, [[account.get(column, "") for column in columns] for account in accounts]),
         "ams.csv": AMS,
         "csms.csv": CSMS,
         "pods.csv": _csv(["pod_id", "am_id", "csm_id"], pods),
-        "book.toml": f'# The sample book; see data/README.md.\nmodel = "coverage_units"\neffective_date = {EFFECTIVE}\n',
+        "book.toml": f'# See data/README.md.\nmodel = "coverage_units"\neffective_date = {EFFECTIVE}\n',
     }
 
 
@@ -289,7 +291,7 @@ def _arr(random: Random, tier: str) -> int:
     while True:
         amount = median * random.lognormvariate(0, spread)
         if low <= amount <= high:
-            return int(round(amount / 100)) * 100
+            return round(amount / 100) * 100
 
 
 def _day(random: Random, first: int, last: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ class Book:
         if unknown:
             raise UsageError(f'there is no table "{unknown[0]}". {did_you_mean(unknown[0], TABLES)}'.strip())
         frames = {"accounts": accounts, "ams": ams, **others}
-        raws = [from_frame(frame, TABLES[name]) for name, frame in frames.items() if frame is not None]
+        faults = Faults()
+        raws = [from_frame(frame, TABLES[name], faults) for name, frame in frames.items() if frame is not None]
         day = _effective_date(effective_date, "effective_date")
-        return _checked(raws, day, model, overrides or {}, Faults())
+        return _checked(raws, day, model, overrides or {}, faults)
 
     @property
     def accounts(self) -> pd.DataFrame:
@@ -107,10 +109,21 @@ def load_book(path: str | Path) -> Book:
             raws += [raw] if raw is not None else []
         elif table.required:
             faults.error("table", f"the book has no {file.name}.", f"Write it to {folder}.", file=file.name)
+    _warn_of_unread_files(folder, faults)
     if not {"accounts", "ams"} <= {raw.table.name for raw in raws}:
+        for raw in raws:
+            convert(raw, faults)
         faults.raise_errors()
-    day = _effective_date(settings.get("effective_date"), f"{BOOK_TOML}: effective_date")
-    return _checked(raws, day, settings.get("model"), settings.get("overrides", {}), faults)
+    day = settings.get("effective_date")
+    return _checked(raws, day or date.today(), settings.get("model"), settings.get("overrides", {}), faults)
+
+
+def _warn_of_unread_files(folder: Path, faults: Faults) -> None:
+    """A file whose name is almost a table's is more likely a slip than meant to be left out."""
+    for file in sorted(folder.glob("*.csv")):
+        near = did_you_mean(file.stem, [name for name in TABLES if not (folder / f"{name}.csv").is_file()])
+        if file.stem not in TABLES and near:
+            faults.warn("unused_file", "the file is not read.", near.replace('"?', '.csv"?'), file=file.name)
 
 
 def _settings(path: Path, faults: Faults) -> dict[str, Any]:
@@ -121,9 +134,15 @@ def _settings(path: Path, faults: Faults) -> dict[str, Any]:
         if key not in SETTINGS:
             cure = did_you_mean(key, SETTINGS) or f"Known keys: {', '.join(SETTINGS)}."
             faults.error("book_toml", "unknown key.", cure, file=path.name, column=key)
-    for key, kind in (("model", str), ("overrides", dict)):
+    for key, kind, words in (("model", str, "a text"), ("overrides", dict, "a table")):
         if key in settings and not isinstance(settings[key], kind):
-            faults.error("book_toml", f"must be a {kind.__name__}.", "Correct it.", file=path.name, column=key)
+            faults.error("book_toml", f"must be {words}.", "Correct it.", file=path.name, column=key)
+    if "effective_date" in settings:
+        try:
+            settings["effective_date"] = _effective_date(settings["effective_date"], "")
+        except UsageError:
+            where = {"file": path.name, "column": "effective_date", "value": str(settings["effective_date"])}
+            faults.error("book_toml", "not a date.", "Write it as YYYY-MM-DD.", **where)
     return settings
 
 
@@ -145,7 +164,7 @@ def _checked(raws: list[RawTable], day: date, model: str | None, overrides: Mapp
     converted = {raw.table.name: convert(raw, faults) for raw in raws}
     _check_references(converted, {raw.table.name: raw for raw in raws}, faults)
     for name in ("accounts", "ams"):
-        if converted[name].empty:
+        if converted[name].empty and all(raw.complete for raw in raws if raw.table.name == name):
             faults.error("empty", f"the {name} table has no rows.", "A book needs accounts and AMs.", file=name)
     faults.raise_errors()
     tables = {name: _sorted(converted.get(name), table) for name, table in TABLES.items()}
@@ -154,14 +173,15 @@ def _checked(raws: list[RawTable], day: date, model: str | None, overrides: Mapp
 
 def _sorted(frame: pd.DataFrame | None, table: Table) -> pd.DataFrame:
     if frame is None:
-        return convert(_empty(table), Faults())
+        return _empty(table).copy()
     order = list(table.key) or [column.name for column in table.columns if column.kind != "tags"]
     return frame.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _empty(table: Table) -> RawTable:
+@cache
+def _empty(table: Table) -> pd.DataFrame:
     frame = pd.DataFrame({column.name: [] for column in table.columns}, dtype=str)
-    return RawTable(table, table.name, frame, np.array([], dtype=np.int64))
+    return convert(RawTable(table, table.name, frame, np.array([], dtype=np.int64)), Faults())
 
 
 REFERENCES = (
@@ -179,9 +199,10 @@ def _check_references(tables: dict[str, pd.DataFrame], raws: Mapping[str, RawTab
     if "pods" in tables and "csms" not in tables:
         faults.error("table", "the book has pods but no csms table.", "Add csms with csm_id and name.", file="csms")
     for table, column, other, key in REFERENCES:
-        if table not in tables or other not in tables:
+        if table not in tables or other not in tables or not raws[other].complete:
             continue
-        names = dict(zip(tables[other]["name"], tables[other][key], strict=True))
+        unique = tables[other].drop_duplicates("name", keep=False)
+        names = dict(zip(unique["name"], unique[key], strict=True))
         known = set(tables[other][key])
         values = tables[table][column]
         for index in np.flatnonzero(~values.isin(known | {""}).to_numpy()):

@@ -29,6 +29,8 @@ SCOPES = get_args(Scope)
 MEASURES = get_args(Measure)
 
 NO_LIMIT = "none"
+MAX_FACTOR = 1_000
+MAX_HANDOVER = 10**9
 
 
 def _lifted(value: object) -> object:
@@ -114,6 +116,12 @@ class Bands(Section):
     green_below: Positive = Decimal("0.85")
     red_above: Positive = Decimal("1.10")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Bands:
+        if self.red_above < self.green_below:
+            raise ValueError(f"red_above {self.red_above} is below green_below {self.green_below}; no book is yellow")
+        return self
+
 
 class Risk(Section):
     """Step tables whose product scales the revenue at risk of a move."""
@@ -127,10 +135,10 @@ class Disruption(Section):
     """What a move costs."""
 
     measure: Measure = "revenue_at_risk"
-    handover: dict[Tier, Annotated[Decimal, Field(ge=0)]]
+    handover: dict[Tier, Annotated[Decimal, Field(ge=0, le=MAX_HANDOVER)]]
     loss_rate: Share
     csm_share: Share = Decimal("0.5")
-    pod_break: Annotated[Decimal, Field(ge=0)] = Decimal("1.0")
+    pod_break: Annotated[Decimal, Field(ge=0, le=MAX_FACTOR)] = Decimal("1.0")
     risk: Risk = Risk()
 
 
@@ -140,6 +148,12 @@ class Pods(Section):
     mode: Literal["on", "off"] = "on"
     continuity: Literal["prefer", "never_both", "hard"] = "prefer"
     size: tuple[int, int] = (25, 50)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Pods:
+        if not 0 <= self.size[0] <= self.size[1]:
+            raise ValueError("size must give the least and the most accounts of a pod, rising")
+        return self
 
 
 class CsmLoad(Section):
@@ -153,8 +167,8 @@ class CsmLoad(Section):
     def _covers_every_arr(self) -> CsmLoad:
         if not self.ratios or self.ratios[0][0] != 0:
             raise ValueError("the first row of ratios must start at 0")
-        if any(ratio < 1 for _, ratio in self.ratios):
-            raise ValueError("a CSM serves at least 1 account of every band")
+        if any(ratio < 1 or ratio != ratio.to_integral_value() for _, ratio in self.ratios):
+            raise ValueError("a CSM serves a whole number of accounts of every band, at least 1")
         return self
 
 
@@ -210,6 +224,8 @@ class CoverageModel(Section):
                 raise ValueError(f"the rows of {name} must rise from one to the next")
             if any(value <= 0 for _, value in steps):
                 raise ValueError(f"every value of {name} must be above 0")
+            if any(value > MAX_FACTOR for _, value in steps) and name != "csm.ratios":
+                raise ValueError(f"no value of {name} may be above {MAX_FACTOR:,}")
         return self
 
     def to_toml(self) -> str:
@@ -313,7 +329,11 @@ def _faults(error: ValidationError, file: str) -> list[Fault]:
     faults = []
     for detail in error.errors(include_url=False):
         key = ".".join(str(part) for part in detail["loc"] if not str(part).startswith("function-"))
-        if detail["type"] == "extra_forbidden":
+        if detail["loc"][-1:] == ("[key]",):
+            key = key.removesuffix(".[key]")
+            cure = did_you_mean(key.rpartition(".")[2], TIERS) or f"Known keys: {', '.join(TIERS)}."
+            faults.append(Fault("model", "unknown key.", cure, file, column=key))
+        elif detail["type"] == "extra_forbidden":
             cure = did_you_mean(key.rpartition(".")[2], _known_keys(detail["loc"][:-1]))
             faults.append(Fault("model", "unknown key.", cure or "Remove it.", file, column=key))
         elif detail["type"] == "missing":
@@ -321,10 +341,10 @@ def _faults(error: ValidationError, file: str) -> list[Fault]:
             faults.append(Fault("model", "the key is missing.", cure, file, column=key))
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            value = None if isinstance(detail["input"], (dict, CoverageModel)) else str(detail["input"])
-            faults.append(
-                Fault("model", f"{message[:1].lower()}{message[1:]}.", "Correct it.", file, column=key, value=value)
-            )
+            value = None if isinstance(detail["input"], (dict, Section)) else str(detail["input"])
+            known = str(detail.get("ctx", {}).get("expected", "")).split("'")[1::2]
+            cure = did_you_mean(value or "", known) or "Correct it."
+            faults.append(Fault("model", f"{message[:1].lower()}{message[1:]}.", cure, file, column=key, value=value))
     return faults
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel
+from rebalancer.units import HUNDREDTHS
 
 SCHEMA_VERSION = 1
 
@@ -100,30 +101,38 @@ class Proposal:
         return [f"{what}.", *self._proof_words(), *(record["shortages"] if not self.legal else [])]
 
     def _proof_words(self) -> list[str]:
-        unit = {
-            "revenue_at_risk": "dollars at risk",
-            "accounts": "moved accounts",
-            "units": "hundredths of units moved",
-        }
-        measure = unit[self.record["measure"]]
         level = self._disruption
         plans = "legal plan" if self.legal else "plan with this overload"
         if level["proof"] is not None:
             how = "by the certificate" if level["proof"] == "certificate" else "solver-proven"
-            proof = f"No {plans} costs less: {level['value']:,} {measure} ({how})."
+            proof = f"No {plans} costs less: {self._amount(level['value'])} ({how})."
         elif level["bound"] is not None:
             gap = f"gap {100 * level['gap']:.2f} %"
             proof = (
-                f"No {plans} costs less than {level['bound']:,} {measure}; this one costs {level['value']:,} ({gap})."
+                f"No {plans} costs less than {self._amount(level['bound'])}; "
+                f"this one costs {self._amount(level['value'])} ({gap})."
             )
         else:
-            proof = f"It costs {level['value']:,} {measure}; how close to least that is is not known."
+            proof = f"It costs {self._amount(level['value'])}; how close to the least that is, is not known."
+        continuity = self.level("continuity")
+        if continuity is not None and continuity["proof"] is None:
+            proof += f" CSM changes and pod breaks: {continuity['value']:,}, not proven to be the fewest."
+        if self.status == "baseline":
+            return [proof, "The search found no better plan than the one made step by step without it."]
         if self.legal:
             return [proof]
         overload = self.level("overload")
         known = overload is not None and (overload["bound"] or 0) > 0
         none = "No legal plan exists" if known else "No legal plan was found in the time"
         return [f"NOT LEGAL. {none}; this is the plan with the least overload found, not one to apply.", proof]
+
+    def _amount(self, value: int) -> str:
+        """A disruption in the words of the measure that was minimised."""
+        if self.record["measure"] == "revenue_at_risk":
+            return f"${value:,} at risk"
+        if self.record["measure"] == "units":
+            return f"{value / HUNDREDTHS:,.2f} units moved"
+        return f"{value:,} {'change' if value == 1 else 'changes'} of owner"
 
     @cached_property
     def csm_changes(self) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from rebalancer.limits import count_limits
 from rebalancer.metrics import load
@@ -57,7 +58,7 @@ class _Reasons:
         if owner == NONE:
             return f"It has no owner; {to_text}."
         if snapshot.owner_departed[i]:
-            return f"Its owner {ams.ids[owner]} leaves; {to_text}."
+            return f"Its owner {ams.ids[owner]} leaves{self._lifted(i)}; {to_text}."
         if owner in self.too_full:
             return f"The book of {ams.ids[owner]} is over its limit ({self.too_full[owner]}); {to_text}."
         if ams.floor[to] > 0 and snapshot.held[to] < ams.floor[to]:
@@ -85,8 +86,7 @@ class _Reasons:
         snapshot, accounts = self.snapshot, self.snapshot.accounts
         owner = int(accounts.owner[i])
         if accounts.locked[i]:
-            written = str(snapshot.book.accounts["lock_reason"].iat[i])
-            return f"It is locked{f': {written}' if written else ''}."
+            return self._locked(i)
         if accounts.assign_to[i] != NONE:
             return "The planner fixed it where it is."
         if self.legacy[i]:
@@ -97,8 +97,31 @@ class _Reasons:
 
     def _fullness(self, am: int) -> str:
         capacity = int(self.snapshot.ams.capacity[am])
-        share = f"{100 * int(self.after.units[am]) / capacity:.0f} % of its units" if capacity else "no capacity"
+        share = f"{100 * int(self.after.units[am]) / capacity:.1f} % of its capacity" if capacity else "no capacity"
         return f"{share}, {self.after.accounts[am]} accounts"
+
+    def _lifted(self, i: int) -> str:
+        """That a lock of an account whose owner left no longer holds."""
+        frame = self.snapshot.book.accounts
+        written = str(frame["lock_reason"].iat[i])
+        if frame["lock"].iat[i] is not True:
+            return ""
+        return f", so its lock ({written}) is lifted" if written else ", so its lock is lifted"
+
+    def _locked(self, i: int) -> str:
+        """The reason code of a lock in force, and until when."""
+        frame, day = self.snapshot.book.accounts, self.snapshot.book.effective_date.isoformat()
+        hold, until = (_date_text(frame[column], i) for column in ("ae_hold_until", "lock_until"))
+        written = str(frame["lock_reason"].iat[i])
+        if frame["lock"].iat[i] is not True and hold >= day:
+            return f"It is held by its AE until {hold}."
+        dated = f" until {until}" if until else ""
+        return f"It is locked{dated}{f': {written}' if written else ''}."
+
+
+def _date_text(dates: pd.Series, index: int) -> str:
+    text = str(dates.iat[index])[:10]
+    return "" if text == "NaT" else text
 
 
 def over_limit(snapshot: Snapshot) -> dict[int, str]:
@@ -139,3 +162,28 @@ def alternatives(formulation: Formulation, chosen: np.ndarray, account: int) -> 
         )
         found.append(Alternative(arc, extra))
     return sorted(found, key=lambda alternative: (alternative.extra, alternative.arc))
+
+
+WORSE = {
+    "disruption": "costs more",
+    "continuity": "changes more CSMs",
+    "balance": "leaves the books less even",
+    "fit": "suits the AM less",
+    "ties": "is as good; the order of ids decides",
+}
+"""What a later level says against a seat that keeps every limit."""
+
+
+def drawback(formulation: Formulation, chosen: np.ndarray, account: int, other: Alternative) -> str:
+    """What speaks against another seat: the limits it breaks further, else the first level it worsens."""
+    problem = formulation.problem
+    rows = problem.rows
+    elsewhere = chosen.copy()
+    elsewhere[account] = other.arc
+    before, after = (rows.excess(rows.activity(problem.taken(plan))) for plan in (chosen, elsewhere))
+    worse = np.flatnonzero((after > before) & (rows.level == 0))
+    if len(worse):
+        return "breaks " + ", ".join(f"{rows.rules[row].replace('_', ' ')} of {rows.names[row]}" for row in worse)
+    names = [level.name for level in problem.levels]
+    first = next((name for name, extra in zip(names, other.extra, strict=True) if extra > 0), "ties")
+    return WORSE.get(first, "breaks a limit further")

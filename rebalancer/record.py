@@ -16,7 +16,7 @@ from rebalancer.engine import LevelResult, Options, Outcome
 from rebalancer.inputs import digest, input_hashes
 from rebalancer.metrics import books_frame, csms_frame
 from rebalancer.proposal import SCHEMA_VERSION, Proposal
-from rebalancer.reasons import alternatives, reasons
+from rebalancer.reasons import alternatives, drawback, reasons
 from rebalancer.rules import ELIGIBILITY
 from rebalancer.rules.formulation import Formulation, legacy
 from rebalancer.snapshot import NONE, Snapshot
@@ -100,20 +100,32 @@ def _moves(formulation: Formulation, outcome: Outcome, assignments: pd.DataFrame
     order = np.lexsort((assignments["account_id"], -assignments["disruption"].to_numpy()))
     order = order[assignments["moved"].to_numpy()[order]]
     best = [_next_best(formulation, outcome.chosen, int(i)) for i in order[:NEXT_BEST_LIMIT]]
-    best += [("", None, None)] * (len(order) - len(best))
+    best += [_NextBest()] * (len(order) - len(best))
     moves = assignments.iloc[order].reset_index(drop=True)
-    moves["next_best"] = [seat for seat, _, _ in best]
-    moves["next_best_extra_overload"] = pd.array([overload for _, overload, _ in best], dtype="Int64")
-    moves["next_best_extra_disruption"] = pd.array([cost for _, _, cost in best], dtype="Int64")
+    moves["next_best"] = pd.Series([found.seat for found in best], dtype=str)
+    moves["next_best_extra_overload"] = pd.array([found.overload for found in best], dtype="Int64")
+    moves["next_best_extra_disruption"] = pd.array([found.disruption for found in best], dtype="Int64")
+    moves["next_best_drawback"] = pd.Series([found.drawback for found in best], dtype=str)
     return moves
 
 
-def _next_best(formulation: Formulation, chosen: np.ndarray, account: int) -> tuple[str, int | None, int | None]:
-    found = alternatives(formulation, chosen, account)
+@dataclass(frozen=True)
+class _NextBest:
+    seat: str = ""
+    overload: int | None = None
+    disruption: int | None = None
+    drawback: str = ""
+
+
+def _next_best(formulation: Formulation, chosen: np.ndarray, account: int) -> _NextBest:
+    """The best seat with another AM, all other accounts as planned; empty where no rule admits one."""
+    problem, am = formulation.problem, formulation.arcs.am
+    found = [other for other in alternatives(formulation, chosen, account) if am[other.arc] != am[chosen[account]]]
     if not found:
-        return "", None, None
-    problem = formulation.problem
-    return problem.seats[problem.arc_seat[found[0].arc]], found[0].extra[0], found[0].extra[1]
+        return _NextBest()
+    best = found[0]
+    seat = problem.seats[problem.arc_seat[best.arc]]
+    return _NextBest(seat, best.extra[0], best.extra[1], drawback(formulation, chosen, account, best))
 
 
 def _record(
@@ -175,7 +187,9 @@ def _status(outcome: Outcome, changed: bool) -> str:
     if not changed:
         return "no_change"
     deciding = [level for level in outcome.levels if level.name in ("overload", "disruption", "continuity")]
-    return "optimal" if all(level.proof is not None for level in deciding) else "feasible"
+    if all(level.proof is not None for level in deciding):
+        return "optimal"
+    return "feasible" if outcome.from_solver else "baseline"
 
 
 def _level(level: LevelResult) -> dict[str, Any]:

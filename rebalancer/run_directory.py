@@ -14,7 +14,7 @@ import pandas as pd
 
 from rebalancer.book import load_book
 from rebalancer.coverage import load_model
-from rebalancer.errors import RebalancerError, UsageError
+from rebalancer.errors import Faults, RebalancerError, UsageError
 from rebalancer.inputs import csv_text, input_files
 from rebalancer.proposal import Proposal
 from rebalancer.tables import to_text
@@ -42,7 +42,8 @@ def write_run(proposal: Proposal, path: str | Path) -> Path:
         _write_files(building, _files(proposal), proposal.timings)
         _put_in_place(building, target)
     except OSError as error:
-        raise RebalancerError(f"can't write {target}: {error.strerror}; nothing was left there.") from None
+        left = "the earlier run is as it was" if target.exists() else "nothing was left there"
+        raise RebalancerError(f"can't write {target}: {error.strerror}; {left}.") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
@@ -53,6 +54,7 @@ def read_run(path: str | Path) -> Proposal:
     folder = Path(path)
     if not (folder / MANIFEST).is_file():
         raise UsageError(f'"{folder}" is no run directory: it has no {MANIFEST}. `rebalancer propose` writes one.')
+    _refuse_changed(folder)
     try:
         record = json.loads((folder / "proposal.json").read_text(encoding="utf-8"))
         book = load_book(folder / "inputs")
@@ -65,8 +67,34 @@ def read_run(path: str | Path) -> Proposal:
     return Proposal(book, model, record, assignments, moves, books, csms)
 
 
-TEXT_COLUMNS = ("account_id", "from_am", "to_am", "from_csm", "to_csm", "tier", "reason", "next_best")
+def _refuse_changed(folder: Path) -> None:
+    """Raise `InvalidInput` naming every file that is not as the manifest says."""
+    try:
+        listed = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RebalancerError(f'"{folder / MANIFEST}" can\'t be read: {error}. Propose again.') from None
+    faults = Faults()
+    for name, sha256 in listed.items():
+        file = folder / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            faults.error("changed", "is not as it was written.", "Propose again, or restore the file.", file=name)
+    faults.raise_errors()
+
+
+TEXT_COLUMNS = (
+    "account_id",
+    "from_am",
+    "to_am",
+    "from_csm",
+    "to_csm",
+    "tier",
+    "reason",
+    "next_best",
+    "next_best_drawback",
+)
 FLAG_COLUMNS = ("moved", "forced", "csm_changed", "locked", "legacy")
+FRACTIONS = ("units", "capacity", "units_before", "units_after", "utilization_before", "utilization_after")
+FRACTIONS_OF_CSMS = ("load_before", "load_after")
 TEXT_OF_BOOKS = ("am_id", "role", "band_before", "band_after", "binding", "csm_id")
 
 
@@ -76,8 +104,11 @@ def _read(path: Path) -> pd.DataFrame:
     for column in frame.columns:
         if column in FLAG_COLUMNS:
             frame[column] = frame[column] == "true"
+        elif column in FRACTIONS + FRACTIONS_OF_CSMS:
+            frame[column] = pd.to_numeric(frame[column].where(frame[column] != "", None)).astype("float64")
         elif column not in TEXT_COLUMNS + TEXT_OF_BOOKS:
-            frame[column] = pd.to_numeric(frame[column].where(frame[column] != "", None))
+            numbers = pd.to_numeric(frame[column].where(frame[column] != "", None))
+            frame[column] = numbers.astype("Int64" if column.startswith("next_best") else "int64")
     return frame
 
 
@@ -123,7 +154,8 @@ def _write(path: Path, data: bytes) -> None:
 def _refuse_foreign(target: Path) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UsageError(f'"{target}" is not a directory. Choose another place with --out.')
-    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+    run = all((target / name).is_file() for name in (MANIFEST, "proposal.json"))
+    if target.is_dir() and any(target.iterdir()) and not run:
         raise UsageError(f'"{target}" holds files that are not a run. Choose an empty or new place with --out.')
 
 
@@ -135,8 +167,8 @@ def _put_in_place(building: Path, target: Path) -> None:
         target.rename(old)
     try:
         building.rename(target)
-    except OSError:
-        if old.exists():
+    except BaseException:  # Ctrl-C as well: the earlier run goes back to its place
+        if old.exists() and not target.exists():
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)

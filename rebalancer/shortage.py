@@ -127,9 +127,12 @@ def _short_side(resource: _Resource, account: np.ndarray, bound: np.ndarray) -> 
 def _sentence(snapshot: Snapshot, resource: _Resource, accounts: np.ndarray, holders: np.ndarray) -> str:
     need, have = int(resource.need[accounts].sum()), int(resource.offer[holders].sum())
     people = _listed([resource.holders[i] for i in holders])
+    who = f"{len(holders)} {resource.who} ({people}) have"
+    if len(holders) == 1:
+        who = f"only {resource.who.removesuffix('s')} ({people}) has"
     return (
         f"{_described(snapshot, accounts)} needs {_amount(need, resource)} {resource.unit}, "
-        f"its {len(holders)} {resource.who} ({people}) have {_amount(have, resource)}: "
+        f"its {who} {_amount(have, resource)}: "
         f"{_amount(need - have, resource)} short ({resource.rule.replace('_', ' ')}, {len(accounts):,} accounts)."
     )
 
@@ -162,7 +165,9 @@ def _broken_rows(formulation: Formulation, chosen: np.ndarray) -> Iterator[str]:
     excess = np.where(rows.level == 0, rows.excess(activity), 0)
     for row in np.flatnonzero(excess):
         rule = rows.rules[row]
-        who, _, tier = rows.names[row].partition(":")
+        who, _, tier = rows.names[row].rpartition(":")
+        if tier not in TIERS:  # an id may hold a colon itself
+            who, tier = rows.names[row], ""
         scale = {"units_cap": HUNDREDTHS, "floor": HUNDREDTHS, "csm_load": 10**6}.get(rule, 1)
         what = {HUNDREDTHS: "units", 10**6: "full CSM loads"}.get(scale, f"{tier} accounts".strip())
         side = "at least" if activity[row] < rows.lo[row] else "at most"

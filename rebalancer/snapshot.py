@@ -163,7 +163,7 @@ def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measu
     ams = _ams(book, model, owner, tiers, faults)
     profile, profiles = _profiles(book, tiers)
     accounts = _accounts(book, model, tiers, owner, profile, ams, pods_active)
-    _check_fixed_seats(book, accounts, ams, csms, pods_active, faults)
+    _check_fixed_seats(book, model, accounts, ams, csms, pods_active, faults)
     faults.raise_errors()
     pairs = _pod_pairs(book, ams, csms) if pods_active else np.zeros((0, 2), dtype=np.int64)
     warnings = (*book.warnings, *faults.warnings)
@@ -313,7 +313,9 @@ def _pod_pairs(book: Book, ams: Ams, csms: Csms) -> np.ndarray:
     return np.unique(np.column_stack([am[present], csm[present]]), axis=0)
 
 
-def _check_fixed_seats(book: Book, accounts: Accounts, ams: Ams, csms: Csms, pods_active: bool, faults: Faults) -> None:
+def _check_fixed_seats(
+    book: Book, model: CoverageModel, accounts: Accounts, ams: Ams, csms: Csms, pods_active: bool, faults: Faults
+) -> None:
     """A fixed seat must exist and must not contradict a lock; lifted locks are listed."""
     frame = book.accounts
     to, to_csm = accounts.assign_to, accounts.assign_csm
@@ -337,7 +339,7 @@ def _check_fixed_seats(book: Book, accounts: Accounts, ams: Ams, csms: Csms, pod
             faults.error(
                 "fixed_seat", problem, cure, file=where, column=column, value=str(frame[column].iat[int(index)])
             )
-    lifted = frame["lock"].eq(True).to_numpy(dtype=bool) & _at(ams.departed, accounts.owner)
+    lifted = _lock_asked(book, model) & _at(ams.departed, accounts.owner)
     for index in np.flatnonzero(lifted):
         owner = ams.ids[accounts.owner[index]]
         problem = f"the lock of {accounts.ids[index]} is lifted, since its owner {owner} has left."

@@ -243,14 +243,27 @@ def _from_lines(lines: list[list[str]], file: str, table: Table, faults: Faults)
     return RawTable(table, file, frame, np.array(rows, dtype=np.int64), complete=not wrong)
 
 
-def from_frame(frame: pd.DataFrame, table: Table) -> RawTable:
+def from_frame(frame: pd.DataFrame, table: Table, faults: Faults) -> RawTable:
     """A caller's frame as text, with its values written as they would be in a CSV; the frame is not changed."""
+    _check_digits(frame, table, faults)
     text = {str(name): frame[name].map(cell_text) for name in frame.columns if not _is_repeated(frame, name)}
     repeated = [str(name) for name in frame.columns if _is_repeated(frame, name)]
     out = pd.DataFrame(text, dtype=str) if text else pd.DataFrame(index=range(len(frame)))
     for name in repeated:
         out.insert(len(out.columns), name, "", allow_duplicates=True)
     return RawTable(table, table.name, out.reset_index(drop=True), np.arange(2, len(frame) + 2))
+
+
+def _check_digits(frame: pd.DataFrame, table: Table, faults: Faults) -> None:
+    """Ids that pandas holds as floats lose digits beyond 2^53; one blank cell among integers is enough for that."""
+    for column in table.columns:
+        if column.kind != "id" or column.name not in frame.columns or _is_repeated(frame, column.name):
+            continue
+        for index, value in enumerate(frame[column.name]):
+            if isinstance(value, (float, np.floating)) and abs(float(value)) >= 2**53:
+                problem = "the id is a number of more than 15 digits, and its last ones are lost."
+                where = {"file": table.name, "row": index + 2, "column": column.name, "value": cell_text(value)}
+                faults.error("digits", problem, "Read the column as text (dtype=str).", **where)
 
 
 def _is_repeated(frame: pd.DataFrame, name: object) -> bool:
@@ -361,6 +374,7 @@ def _fault_rows(
 
 
 def _to_text(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
+    _no_nul(text, column, raw, faults)
     if column.choices:
         unknown = (text != "") & ~text.isin(column.choices)
         for index in np.flatnonzero(unknown.to_numpy(dtype=bool)):
@@ -409,7 +423,8 @@ def _to_number(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -
     low = -np.inf if column.low is None else column.low
     high = np.inf if column.high is None else column.high
     outside = value.notna() & ~value.between(low, high)
-    allowed = f"the value must lie between {low:g} and {high:,.10g}." if high < np.inf else f"the value is below {low:g}."
+    between = f"the value must lie between {low:g} and {high:,.10g}."
+    allowed = between if high < np.inf else f"the value is below {low:g}."
     _fault_rows(outside, text, column, raw, faults, "range", allowed, "Correct it.")
     return value.mask(outside)
 
@@ -443,7 +458,14 @@ def _parse_days(days: Iterable[str]) -> np.ndarray:
     return np.array(out, dtype="datetime64[s]")
 
 
+def _no_nul(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> None:
+    """A frame can carry what `read_csv` refuses, and no file could be written from it."""
+    nul = text.str.contains("\x00", regex=False).astype(bool)
+    _fault_rows(nul, text, column, raw, faults, "nul", "the value holds a NUL character.", "Remove it.")
+
+
 def _to_tags(text: pd.Series, column: Column, raw: RawTable, faults: Faults) -> pd.Series:
+    _no_nul(text, column, raw, faults)
     known: dict[str, tuple[str, ...]] = {}
     for value in text.unique():
         known[value] = tuple(dict.fromkeys(part.strip() for part in value.split(";") if part.strip()))

@@ -15,7 +15,12 @@ DAY = "2026-10-01"
 PAST, FUTURE = "2026-09-01", "2027-03-01"
 REGIONS = ("North", "South")
 TIERS = ("strategic", "enterprise", "mid_market", "smb")
-ARR = {"strategic": (500_000, 900_000), "enterprise": (100_000, 300_000), "mid_market": (25_000, 90_000), "smb": (0, 20_000)}
+ARR = {
+    "strategic": (500_000, 900_000),
+    "enterprise": (100_000, 300_000),
+    "mid_market": (25_000, 90_000),
+    "smb": (0, 20_000),
+}
 
 
 @dataclass
@@ -29,7 +34,28 @@ class Case:
     overrides: dict[str, Any] = field(default_factory=dict)
 
 
-def random_case(seed: int, accounts: tuple[int, int] = (3, 12), ams: tuple[int, int] = (2, 4), tight: bool = True) -> Case:
+def proposal_of(
+    case: Case, book: rb.Book | None = None, model: CoverageModel | None = None, **options: Any
+) -> rb.Proposal | None:
+    """The proposal of a case, None where some account has no seat; any other error is raised."""
+    try:
+        return rb.propose(
+            case.book if book is None else book,
+            model or case.model,
+            scope=case.scope,
+            measure=case.measure,
+            workers=1,
+            **options,
+        )
+    except rb.InvalidInput as error:
+        if {fault.code for fault in error} != {"no_seat"}:
+            raise
+        return None
+
+
+def random_case(
+    seed: int, accounts: tuple[int, int] = (3, 12), ams: tuple[int, int] = (2, 4), tight: bool = True
+) -> Case:
     """A case from a seed: 3-12 accounts and 2-4 AMs unless said otherwise."""
     rng = Random(seed)
     am_rows = [_am(rng, i) for i in range(rng.randint(*ams))]

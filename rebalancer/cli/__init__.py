@@ -72,9 +72,9 @@ def main(args: list[str] | None = None) -> None:
             error.show()
         sys.exit(fail(error, as_json, error.exit_code))
     except click.exceptions.Abort:
-        sys.exit(fail(KeyboardInterrupt("interrupted"), as_json, 130))
+        sys.exit(fail(KeyboardInterrupt("interrupted."), as_json, 130))
     except KeyboardInterrupt:
-        sys.exit(fail(KeyboardInterrupt("interrupted; nothing was written."), as_json, 130))
+        sys.exit(fail(KeyboardInterrupt("interrupted."), as_json, 130))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

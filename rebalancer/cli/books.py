@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rebalancer.cli.options import book_argument, date_option, json_option, model_option
-from rebalancer.cli.output import console, dollars, emit_json, note, percent, records, say, table
+from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, records, say, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def snapshot_of(book: str, model: str | None, effective_date: str | None) -> Sna
     return take_snapshot(loaded, resolved, "full", resolved.disruption.measure)
 
 
-@click.command()
+@click.command(short_help="List everything that is wrong with BOOK; say where it stands.")
 @book_argument
 @model_option
 @date_option
@@ -50,12 +50,13 @@ def check(book: str, model: str | None, effective_date: str | None, as_json: boo
     for warning in warnings:
         note(f"warning: {warning}")
     say(
-        f"{facts['accounts']:,} accounts with {dollars(facts['arr'])} ARR and {facts['units']:,.2f} units; "
-        f"{facts['ams']:,} AMs, {facts['csms']:,} CSMs; effective {facts['effective_date']}, model {facts['model']}."
+        f"{counted(facts['accounts'], 'account')} with {dollars(facts['arr'])} ARR and {facts['units']:,.2f} units; "
+        f"{counted(facts['ams'], 'AM')}, {counted(facts['csms'], 'CSM')}; "
+        f"effective {facts['effective_date']}, model {facts['model']}."
     )
     say(
-        f"{facts['triggered']} books are over a limit, {facts['unowned']} accounts have no owner, "
-        f"{facts['departed_owner']} belong to somebody who has left, {facts['locked']} are locked."
+        f"Books over a limit: {facts['triggered']:,}. Accounts without an owner: {facts['unowned']:,}, "
+        f"of somebody who has left: {facts['departed_owner']:,}, locked: {facts['locked']:,}."
     )
     for line in facts["benchmarks"]:
         say(line)
@@ -91,13 +92,13 @@ def _benchmarks(snapshot: Snapshot, heat: pd.DataFrame) -> list[str]:
         where = "below" if per_am < low else "above" if high is not None and per_am > high else "within"
         span = f"{low}-{high}" if high is not None else f"{low} and more"
         lines.append(
-            f"{tier}: {len(mostly)} books hold mostly this tier, {per_am:.0f} accounts each: "
+            f"{tier}: {counted(len(mostly), 'book')} of mostly this tier, {per_am:.0f} accounts each: "
             f"{where} the benchmark {span}."
         )
     return lines
 
 
-@click.command()
+@click.command(short_help="Show every book by utilization, fullest first.")
 @book_argument
 @model_option
 @date_option

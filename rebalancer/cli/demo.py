@@ -7,7 +7,7 @@ import click
 from rebalancer.cli.output import say
 
 
-@click.command()
+@click.command(short_help="Rebalance the sample book, and show what came out.")
 @click.option(
     "--out", type=click.Path(), default="runs/demo", show_default=True, metavar="RUN", help="Run directory to write."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,26 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 SHOWN_FAULTS = 20
+LONGEST_ESCAPE = 10
+"""Characters of the longest escape, `\\U0001f600`."""
+
 PLAIN_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
 
 def say(text: str = "") -> None:
-    """A line of results, on stdout."""
-    click.echo(text)
+    """Lines of results, on stdout."""
+    click.echo(_safe(text))
 
 
 def note(text: str) -> None:
-    """A line about the run, on stderr."""
-    click.echo(text, err=True)
+    """Lines about the run, on stderr."""
+    click.echo(_safe(text), err=True)
+
+
+def _safe(text: str) -> str:
+    """Ids and names come from files: whatever could steer a terminal is shown escaped."""
+    return "\n".join(printable(line, len(line) * LONGEST_ESCAPE) for line in text.split("\n"))
 
 
 def emit_json(content: dict[str, Any]) -> None:
@@ -41,9 +50,9 @@ def _plain(value: Any) -> Any:
 
 
 def records(frame: Any) -> list[dict[str, Any]]:
-    """A frame as JSON rows, NaN as null."""
+    """A frame as JSON rows; what is no finite number is null."""
     return [
-        {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
         for row in frame.to_dict("records")
     ]
 
@@ -106,9 +115,14 @@ def table(
     return built
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 move`, `2 moves`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def percent(share: float | None) -> str:
-    """A share as a planner reads it, empty where unknown."""
-    return "" if share is None or share != share else f"{100 * share:.0f} %"
+    """A share as a planner reads it, empty where unknown or where nothing at all is allowed."""
+    return "" if share is None or not math.isfinite(share) else f"{100 * share:.0f} %"
 
 
 def dollars(amount: float) -> str:

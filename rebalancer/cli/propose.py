@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rebalancer.cli.options import Duration, book_argument, date_option, json_option, model_option
-from rebalancer.cli.output import console, dollars, emit_json, note, percent, say, table
+from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, say, table
+from rebalancer.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ SHOWN_MOVES = 12
 RUNS = Path("runs")
 
 
-@click.command()
+@click.command(short_help="Propose the least disruptive legal reassignment of BOOK.")
 @book_argument
 @model_option
 @click.option("--scope", type=click.Choice(["full", "repair"]), default="full", show_default=True,
@@ -72,9 +73,10 @@ def run_proposal(
     from rebalancer.run_directory import write_run
 
     stop = Stop()
-    with _stopping_on_sigterm(stop) as signalled, _progress() as on_progress:
-        proposal = propose_plan(book, model, stop=stop, on_progress=on_progress, **options)
-    place = write_run(proposal, out or RUNS / proposal.run_id)
+    with _stopping_on_sigterm(stop) as signalled:
+        with _progress() as on_progress:
+            proposal = propose_plan(book, model, stop=stop, on_progress=on_progress, **options)
+        place = write_run(proposal, out or RUNS / proposal.run_id)
     if as_json:
         emit_json({**proposal.record, "run_directory": str(place)})
     else:
@@ -105,6 +107,9 @@ def _stopping_on_sigterm(stop: Stop) -> Iterator[dict[str, int]]:
     before = signal.signal(signal.SIGTERM, ask)
     try:
         yield signalled
+    except Interrupted as error:
+        error.exit_code = signalled.get("code", error.exit_code)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -173,13 +178,20 @@ def _print_books(proposal: Proposal) -> None:
             f"{percent(row['utilization_after'])} {row['band_after']}",
             f"{row['accounts_before']:,}",
             f"{row['accounts_after']:,}",
-            f"-{row['lost']}",
-            f"+{row['gained']}",
+            f"-{row['lost']}" if row["lost"] else "",
+            f"+{row['gained']}" if row["gained"] else "",
         )
         for row in changed.to_dict("records")
     ]
     columns = ["AM", ">units", ">after", ">capacity", ">used", ">after", ">accounts", ">after", ">lost", ">gained"]
-    console().print(table(f"{len(changed)} of {len(books)} books change", columns, rows, bands={4: "", 5: ""}))
+    console().print(
+        table(
+            f"{len(changed)} of {counted(len(books), 'book')} change{'s' * (len(changed) == 1)}",
+            columns,
+            rows,
+            bands={4: "", 5: ""},
+        )
+    )
 
 
 def _print_moves(proposal: Proposal) -> None:
@@ -200,5 +212,5 @@ def _print_moves(proposal: Proposal) -> None:
     ]
     columns = ["account", "from", "to", "tier", ">ARR", ">at risk", "why"]
     more = len(moves) - len(rows)
-    title = f"The {len(rows)} most costly of {len(moves):,} moves" if more > 0 else f"{len(moves):,} moves"
+    title = f"The {len(rows)} most costly of {len(moves):,} moves" if more > 0 else counted(len(moves), "move")
     console().print(table(title, columns, rows))

@@ -8,7 +8,7 @@ from rebalancer.cli.options import json_option, run_argument
 from rebalancer.cli.output import emit_json, note, records, say
 
 
-@click.command()
+@click.command(short_help="Check RUN with code that shares nothing with the solver.")
 @run_argument
 @json_option
 def verify(run: str, as_json: bool) -> int:
@@ -30,7 +30,7 @@ def verify(run: str, as_json: bool) -> int:
     return 7 if violations else 0
 
 
-@click.command()
+@click.command(short_help="Say why an account of RUN moves or stays.")
 @run_argument
 @click.option("--account", required=True, metavar="ID", help="The account to explain.")
 @json_option

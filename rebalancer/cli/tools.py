@@ -11,7 +11,7 @@ from rebalancer.cli.options import json_option
 from rebalancer.cli.output import console, emit_json, say, table
 
 
-@click.group()
+@click.group(short_help="List the coverage models, or show one.")
 def models() -> None:
     """List the coverage models, or show one with everything it inherits."""
 
@@ -44,7 +44,7 @@ def show_model(model: str, as_json: bool) -> None:
         say(resolved.to_toml().rstrip())
 
 
-@click.command()
+@click.command(short_help="Check that everything works on this machine.")
 @json_option
 def doctor(as_json: bool) -> int:
     """Check that everything rebalancer needs works on this machine. Exits with 1 where something does not."""

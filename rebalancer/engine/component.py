@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from rebalancer.engine.cpsat import Answer, Effort, Task, minimise
-from rebalancer.engine.greedy import start_plans
+from rebalancer.engine.greedy import cheapened, start_plans
 from rebalancer.engine.outcome import LevelResult, Options, Proof, Stop
 from rebalancer.problem import Problem
 
 SEARCH_SHARE = 0.8
 """Share of the time for the levels that decide the plan; the later ones get at most the rest."""
 
-LATER_LEVEL_WORK = 4.0
+LATER_LEVEL_WORK = 1.0
 """Deterministic time of a later level: it breaks ties, and must not keep a planner waiting."""
 
 FIRST_SHARE = 0.4
@@ -69,7 +69,8 @@ class _Search:
         self._solved_legal: Answer | None = None
 
     def run(self) -> ComponentResult | None:
-        for plan in start_plans(self.problem):
+        starts = start_plans(self.problem)
+        for plan in starts:
             self._keep(plan, from_solver=False)
         overload = self._overload()
         if self.best is None or overload is None:
@@ -78,6 +79,7 @@ class _Search:
         within: list[tuple[int, int]] = []
         if overload.value > 0:
             within.append((0, max(overload.value, self._allowed(overload))))
+            self._cheapen(starts, within[0][1])
         for level in range(1, len(self.names)):
             result = self._level(level, tuple(within), legal=overload.value == 0)
             levels.append(result)
@@ -93,8 +95,11 @@ class _Search:
         """
         value, floor = self.values[index], level.certificate_bound
         if level.bound is None or level.bound <= value:
-            return replace(level, value=value)
-        self.warnings.append(f"a later plan of {level.name} {value:,} beat the bound {level.bound:,}, which was refused")
+            proven = level.proof or _proof(level.bound == value, value == floor)
+            return replace(level, value=value, proof=proven)
+        self.warnings.append(
+            f"a later plan of {level.name} {value:,} beat the bound {level.bound:,}, which was refused"
+        )
         least = None if level.least is None else min(level.least, value)
         return LevelResult(level.name, value, floor, _proof(value == floor, True), floor, least)
 
@@ -134,6 +139,18 @@ class _Search:
             self.warnings.append("the solver called a book impossible that has a legal plan; its answer was not used")
         return LevelResult("overload", value, bound, _proof(proven, value == floor), floor, value)
 
+    def _cheapen(self, starts: list[np.ndarray], allowed: int) -> None:
+        """Start the search for little disruption from the cheapest plan at hand within the overload allowed.
+
+        The plan of least overload is the dearest kind: whoever searched for it did not look at moves.
+        """
+        assert self.best is not None
+        for start in (self.best, *starts):
+            if self.problem.values(start)[0] <= allowed:
+                plan = cheapened(self.problem, start, allowed)
+                if self.problem.is_complete(plan):
+                    self._keep_level(plan, Task(1, ((0, allowed),), legal=False))
+
     def _allowed(self, overload: LevelResult) -> int:
         """The overload later levels may use: the least, plus a share of the cure, whose last points cost most."""
         today = self.problem.today
@@ -151,9 +168,13 @@ class _Search:
         later = level > (2 if "continuity" in self.names else 1)
         reuse = self._solved_legal if level == 1 else None
         task = Task(level, within, legal)
+        if level > 1:
+            self._rearrange(task)
+            if self.values[level] == floor:
+                return LevelResult(name, floor, floor, "certificate", floor)
         answer = reuse or self._believed(task, self._solve(task, self.best, 1.0, later=later))
         if answer.chosen is not None:
-            self._keep_level(answer.chosen, within, level)
+            self._keep_level(answer.chosen, task)
         value = self.values[level]
         bound = floor if answer.bound is None else max(floor, answer.bound)
         if (
@@ -164,11 +185,30 @@ class _Search:
             self.timed_out = True
         return LevelResult(name, value, bound, _proof(bound == value, value == floor), floor)
 
-    def _keep_level(self, plan: np.ndarray, within: tuple[tuple[int, int], ...], level: int) -> None:
-        """Keep the solver's plan if it is within the bound levels and better in this one, or equal so far."""
+    def _rearrange(self, task: Task) -> None:
+        """Improve a later level among the seats that cost each group the same in every level before it.
+
+        A small problem without rows over the earlier levels: it finds at size what the whole one has no time for.
+        The whole one follows, since only that proves anything.
+        """
+        assert self.best is not None
+        costs = [level.arc_cost for level in self.problem.levels[1 : task.level]]
+        closed = np.zeros(self.problem.n_arcs, dtype=bool)
+        for cost in costs:
+            closed |= cost != cost[self.best][self.problem.arc_group]
+        priced = set(self.problem.rows.level.tolist())
+        kept = tuple((level, most) for level, most in task.within if level == 0 or level in priced)
+        answer = self._solve(replace(task, within=kept, closed=closed), self.best, 1.0, later=True)
+        if answer.chosen is not None and self.problem.is_complete(answer.chosen):
+            self._keep_level(answer.chosen, task)
+
+    def _keep_level(self, plan: np.ndarray, task: Task) -> None:
+        """Keep the solver's plan where the task admits it and it is better in the first level that differs.
+
+        `overload` is not compared: a share of its cure may be given back.
+        """
         values = self.problem.values(plan)
-        inside = all(values[bound] <= most for bound, most in within)
-        if inside and values[level:] < self.values[level:]:
+        if _fits(values, task) and values[1:] < self.values[1:]:
             self.best, self.values, self.from_solver = plan, values, True
             self.report(values[1], None, int((plan != self.problem.today).sum()))
 
@@ -204,7 +244,7 @@ class _Search:
     def _solve(self, task: Task, hint: np.ndarray | None, share: float, later: bool = False) -> Answer:
         spent = time.monotonic() - self.started
         total = self.seconds if later else self.seconds * SEARCH_SHARE
-        seconds = (total - spent) * (0.5 if later else share)
+        seconds = (total - spent) * (0.3 if later else share)
         if self.stop.requested or seconds <= 0:
             return Answer("unknown", None, None)
         work = self.work * (share if not later else 1 - SEARCH_SHARE) if self.options.reproducible else None

@@ -31,12 +31,13 @@ class Task:
     """Minimise `level`; keep each level of `within` at or below its value.
 
     `legal` makes the rows that level `overload` prices hard. Rows priced by other levels take part only where
-    their level is minimised or kept.
+    their level is minimised or kept. `closed` flags arcs that may not be taken.
     """
 
     level: int
     within: tuple[tuple[int, int], ...] = ()
     legal: bool = True
+    closed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,9 @@ class _Model:
         problem = self.problem
         counts = np.bincount(problem.arc_group, minlength=len(problem.groups))
         alone = counts[problem.arc_group] == 1
-        for only in alone.tolist():
-            self._add_variable(1 if only else 0, 1)
+        closed = np.zeros(problem.n_arcs, dtype=bool) if self.task.closed is None else self.task.closed
+        for only, shut in zip(alone.tolist(), closed.tolist(), strict=True):
+            self._add_variable(1 if only else 0, 0 if shut else 1)
         ends = np.cumsum(counts).tolist()
         for first, last in zip([0, *ends], ends, strict=False):
             if last - first > 1:

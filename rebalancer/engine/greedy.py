@@ -19,6 +19,13 @@ def start_plans(problem: Problem) -> list[np.ndarray]:
     return [plan for plan in plans if problem.is_complete(plan)]
 
 
+def cheapened(problem: Problem, plan: np.ndarray, most: int) -> np.ndarray:
+    """The plan with groups put into cheaper arcs, dearest first, as long as `overload` stays at or below `most`."""
+    walk = _Walk(problem, plan)
+    walk.cheapen(most)
+    return walk.chosen
+
+
 @dataclass
 class _Candidates:
     arc: np.ndarray
@@ -29,7 +36,7 @@ class _Candidates:
 class _Walk:
     """A plan in the making with the activity of every row kept up to date."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, start: np.ndarray | None = None) -> None:
         self.problem = problem
         rows = problem.rows
         order = np.argsort(rows.arc, kind="stable")
@@ -41,7 +48,7 @@ class _Walk:
         self.counted = rows.level == self.overload
         self.price = np.where(self.counted, rows.penalty, 0)
         self.cost = problem.levels[0 if self.overload is None else self.overload + 1].arc_cost
-        self.chosen = problem.today.copy()
+        self.chosen = (problem.today if start is None else start).copy()
         self.activity = rows.activity(problem.taken(self.chosen))
 
     def plan(self) -> np.ndarray:
@@ -146,6 +153,24 @@ class _Walk:
             weighed = self._weigh(today[group : group + 1])
             if len(weighed.arc) and weighed.overload[0] <= 0 and weighed.cost[0] <= 0:
                 self._take(int(today[group]))
+
+    def cheapen(self, most: int) -> None:
+        """Give up moves that overload can spare; what one frees, another may use, so go round until nothing changes."""
+        overload = self.problem.values(self.chosen)[self.overload or 0]
+        for _ in range(PASSES):
+            before = overload
+            costly = np.flatnonzero(self.cost[self.chosen] > 0)
+            changed = False
+            for group in costly[np.argsort(-self.cost[self.chosen[costly]], kind="stable")]:
+                weighed = self._weigh(np.arange(self.group_ptr[group], self.group_ptr[group + 1]))
+                fits = np.flatnonzero((weighed.cost < 0) & (overload + weighed.overload <= most))
+                if len(fits):
+                    best = fits[np.lexsort((weighed.overload[fits], weighed.cost[fits]))[0]]
+                    self._take(int(weighed.arc[best]))
+                    overload += int(weighed.overload[best])
+                    changed = True
+            if not changed and overload == before:
+                return
 
 
 def _beyond(activity: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

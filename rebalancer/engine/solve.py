@@ -18,6 +18,9 @@ from rebalancer.problem import Problem
 SMALL = 1_000
 """Components with fewer arcs get one solver worker each: that is reproducible, and quick enough."""
 
+LEAST_SHARE = 0.05
+"""Share of the remaining time that even the smallest component may use."""
+
 TICK = 0.1
 
 
@@ -55,7 +58,7 @@ def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) 
     threads = max(1, min(options.workers, large))
     deadline = time.monotonic() + options.time_limit
     results: list[ComponentResult | None] = [None] * len(parts)
-    left = len(parts)
+    left = total
     lock = threading.Lock()
 
     def run(index: int) -> None:
@@ -63,9 +66,10 @@ def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) 
         part = parts[index]
         with lock:
             waiting = left
-            left -= 1
+            left -= part.problem.n_arcs
         remaining = max(0.0, deadline - time.monotonic())
-        seconds = remaining * min(1.0, threads / waiting) if not options.reproducible else options.time_limit
+        share = min(1.0, max(LEAST_SHARE, threads * part.problem.n_arcs / max(1, waiting)))
+        seconds = remaining * share if not options.reproducible else options.time_limit
         work = options.time_limit * max(part.problem.n_arcs / total, 0.05)
         single = options.reproducible or part.problem.n_arcs < SMALL
         workers = 1 if single else max(1, options.workers // threads)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rebalancer.errors import UsageError, did_you_mean
 from rebalancer.proposal import Proposal
-from rebalancer.reasons import alternatives
+from rebalancer.reasons import alternatives, drawback
 from rebalancer.rules import RULES
 from rebalancer.rules.formulation import Formulation, formulate
 from rebalancer.snapshot import take_snapshot
@@ -27,16 +27,14 @@ class Explanation:
     account_id: str
     row: dict[Hashable, Any]
     seats: pd.DataFrame
-    """Columns am_id, csm_id, extra_overload, extra_disruption; best first; all other accounts as planned."""
+    """Columns am_id, csm_id, extra_overload, extra_disruption, drawback (words); best first, all others as planned."""
 
     def text(self) -> str:
         """The explanation in a planner's words."""
         row = self.row
-        verb = (
-            f"moves from {row['from_am'] or 'nobody'} to {row['to_am']}"
-            if row["moved"]
-            else f"stays with {row['to_am']}"
-        )
+        verb = f"stays with {row['to_am']}"
+        if row["moved"]:
+            verb = f"moves from {row['from_am']} to {row['to_am']}" if row["from_am"] else f"goes to {row['to_am']}"
         lines = [
             f"{self.account_id} ({row['tier']}, {row['units']:g} units, ${row['arr']:,} ARR) {verb}.",
             str(row["reason"]),
@@ -54,8 +52,7 @@ class Explanation:
 
 def _seat_words(seat: dict[Hashable, Any]) -> str:
     name = f"{seat['am_id']}{' + ' + str(seat['csm_id']) if seat['csm_id'] else ''}"
-    breaks = f"breaks {seat['breaks']}" if seat["breaks"] else "keeps every limit"
-    return f"{name}: disruption {seat['extra_disruption']:+,}, {breaks}"
+    return f"{name}: disruption {seat['extra_disruption']:+,}, {seat['drawback']}"
 
 
 def explain(proposal: Proposal, account_id: str) -> Explanation:
@@ -102,18 +99,7 @@ def _seats(formulation: Formulation, chosen: np.ndarray, account: int) -> pd.Dat
                 "csm_id": snapshot.csms.ids[csm] if csm >= 0 else "",
                 "extra_overload": other.extra[0],
                 "extra_disruption": other.extra[1],
-                "breaks": _broken(formulation, chosen, account, other.arc),
+                "drawback": drawback(formulation, chosen, account, other),
             }
         )
-    return pd.DataFrame(rows, columns=["am_id", "csm_id", "extra_overload", "extra_disruption", "breaks"])
-
-
-def _broken(formulation: Formulation, chosen: np.ndarray, account: int, arc: int) -> str:
-    """The limits that would be broken further with this seat, as words."""
-    problem = formulation.problem
-    rows = problem.rows
-    other = chosen.copy()
-    other[account] = arc
-    before, after = (rows.excess(rows.activity(problem.taken(plan))) for plan in (chosen, other))
-    worse = np.flatnonzero((after > before) & (rows.level == 0))
-    return ", ".join(f"{rows.rules[row].replace('_', ' ')} of {rows.names[row]}" for row in worse)
+    return pd.DataFrame(rows, columns=["am_id", "csm_id", "extra_overload", "extra_disruption", "drawback"])

@@ -31,11 +31,16 @@ class Balance(Rule):
             return
         average = _cohort_average(snapshot, arcs, compared)
         capacity, tolerance = ams.capacity[compared], float(snapshot.model.balance.tolerance)
-        lo = np.maximum(0, np.floor(capacity * (average - tolerance))).astype(np.int64)
-        hi = np.maximum(lo, np.floor(capacity * (average + tolerance))).astype(np.int64)
+        lo = np.maximum(0, _floored(capacity * (average - tolerance)))
+        hi = np.maximum(lo, _floored(capacity * (average + tolerance)))
         names = tuple(ams.ids[i] for i in np.flatnonzero(compared))
         weight = arcs.of_accounts(snapshot.accounts.units)
         yield RowBlock(names, numbered(compared)[arcs.am], weight, lo, hi, BALANCE, overload_price(capacity))
+
+
+def _floored(hundredths: np.ndarray) -> np.ndarray:
+    """Rounded down, where a float a hair below a whole number is that number."""
+    return np.floor(np.round(hundredths, 6)).astype(np.int64)
 
 
 def _cohort_average(snapshot: Snapshot, arcs: Arcs, compared: np.ndarray) -> np.ndarray:

@@ -11,12 +11,17 @@ from rebalancer.snapshot import NONE
 
 def fit_costs(arcs: Arcs) -> np.ndarray:
     """Points per arc that brings an account to an AM: one for each of an industry new to its book, another manager
-    than the old owner's, and an AM still ramping up.
+    than the old owner's, an AM still ramping up, and a book that is over its limit today and has to shed others.
     """
     snapshot = arcs.snapshot
     accounts, ams = snapshot.book.accounts, snapshot.book.ams
     comes = snapshot.accounts.owner[arcs.account] != arcs.am
-    return comes * (_new_industry(arcs, accounts["industry"]) + _other_manager(arcs, ams["manager"]) + _ramping(arcs))
+    return comes * (
+        _new_industry(arcs, accounts["industry"])
+        + _other_manager(arcs, ams["manager"])
+        + _ramping(arcs)
+        + _shedding(arcs)
+    )
 
 
 def _new_industry(arcs: Arcs, industry: pd.Series) -> np.ndarray:
@@ -38,3 +43,8 @@ def _other_manager(arcs: Arcs, manager: pd.Series) -> np.ndarray:
 def _ramping(arcs: Arcs) -> np.ndarray:
     ramp = arcs.snapshot.book.ams["ramp"].to_numpy()
     return (ramp[arcs.am] < 1).astype(np.int64)
+
+
+def _shedding(arcs: Arcs) -> np.ndarray:
+    over = arcs.snapshot.held > arcs.snapshot.unit_limits
+    return over[arcs.am].astype(np.int64)

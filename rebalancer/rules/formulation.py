@@ -12,6 +12,7 @@ from rebalancer.rules.arcs import Arcs, candidates
 from rebalancer.rules.balance import BALANCE
 from rebalancer.rules.fit import fit_costs
 from rebalancer.rules.one_seat import check_every_account_has_a_seat
+from rebalancer.rules.receiving import Receiving
 from rebalancer.rules.rule import NO_ROW, OVERLOAD, RowBlock, Rule
 from rebalancer.snapshot import NONE, Snapshot
 
@@ -42,7 +43,8 @@ def formulate(snapshot: Snapshot, rules: tuple[Rule, ...]) -> Formulation:
         if allowed is not None:
             arcs = arcs.where(allowed)
     if snapshot.model.limits.cure_legacy:
-        arcs = _without_legacy(snapshot, arcs, eligible)
+        suits = [allowed for name, allowed in by_rule.items() if name != Receiving.name]
+        arcs = _without_legacy(snapshot, arcs, np.logical_and.reduce(suits))
     faults = Faults()
     check_every_account_has_a_seat(snapshot, arcs, by_rule, faults)
     faults.raise_errors()
@@ -59,7 +61,10 @@ def legacy(snapshot: Snapshot, tag_rules: tuple[Rule, ...]) -> np.ndarray:
 
 
 def _without_legacy(snapshot: Snapshot, arcs: Arcs, eligible: np.ndarray) -> Arcs:
-    """Drop the seats of ineligible owners where the account has another seat and is not locked or fixed."""
+    """Drop the seats of ineligible owners where the account has another seat and is not locked or fixed.
+
+    Whether an owner receives accounts is no matter: an AE or an AM on leave keeps what it holds.
+    """
     accounts = snapshot.accounts
     own = arcs.of_accounts(accounts.owner) == arcs.am
     bound = arcs.of_accounts(accounts.locked | (accounts.assign_to != NONE))

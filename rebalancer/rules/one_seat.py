@@ -27,10 +27,9 @@ def check_every_account_has_a_seat(
         for name, allowed in eligible.items():
             left = left & allowed[snapshot.accounts.profile[account]]
             chain.append(f"{name.replace('_', ' ')} leaves {left.sum()}")
-        owner = snapshot.accounts.owner[account]
-        whose = "it has no owner" if owner == NONE else f"its owner {snapshot.ams.ids[owner]} has left"
+        whose = _why_not_as_today(snapshot, int(account))
         if snapshot.may_stay[account] or left.any():
-            whose = f"{whose if not snapshot.may_stay[account] else 'its seat is fixed'}, and no pod fits"
+            whose = f"{whose}, and no pod fits"
         profile = snapshot.profiles.iloc[int(snapshot.accounts.profile[account])]
         tags = ", ".join(
             f"{key} {printable(str(profile[key]))}" for key in ("region", "language", "skills") if profile[key]
@@ -42,3 +41,14 @@ def check_every_account_has_a_seat(
             "Widen an AM's tags or tiers, or fix a seat with assign_to.",
             file="accounts",
         )
+
+
+def _why_not_as_today(snapshot: Snapshot, account: int) -> str:
+    accounts = snapshot.accounts
+    if accounts.owner[account] == NONE:
+        return "it has no owner"
+    if snapshot.owner_departed[account]:
+        return f"its owner {snapshot.ams.ids[accounts.owner[account]]} has left"
+    if snapshot.csm_departed[account]:
+        return f"its CSM {snapshot.csms.ids[accounts.csm[account]]} has left"
+    return "its seat is fixed"

@@ -23,7 +23,10 @@ class TagRule(Rule):
         return self._within(snapshot, list(snapshot.book.ams[self.am_column]))
 
     def _within(self, snapshot: Snapshot, offered: Sequence[tuple[str, ...]]) -> np.ndarray:
-        asked = [set(filter(None, text.split(";"))) for text in snapshot.profiles[self.account_column]]
+        asked = [
+            {part.strip() for part in text.split(";") if part.strip()}
+            for text in snapshot.profiles[self.account_column]
+        ]
         distinct = {tags: index for index, tags in enumerate(dict.fromkeys(offered))}
         fits = np.array(
             [[not want or not tags or want <= set(tags) for tags in distinct] for want in asked], dtype=bool
