@@ -127,13 +127,14 @@ def _short_side(resource: _Resource, account: np.ndarray, bound: np.ndarray) -> 
 def _sentence(snapshot: Snapshot, resource: _Resource, accounts: np.ndarray, holders: np.ndarray) -> str:
     need, have = int(resource.need[accounts].sum()), int(resource.offer[holders].sum())
     people = _listed([resource.holders[i] for i in holders])
+    counted = "1 account" if len(accounts) == 1 else f"{len(accounts):,} accounts"
     who = f"{len(holders)} {resource.who} ({people}) have"
     if len(holders) == 1:
         who = f"only {resource.who.removesuffix('s')} ({people}) has"
     return (
         f"{_described(snapshot, accounts)} needs {_amount(need, resource)} {resource.unit}, "
         f"its {who} {_amount(have, resource)}: "
-        f"{_amount(need - have, resource)} short ({resource.rule.replace('_', ' ')}, {len(accounts):,} accounts)."
+        f"{_amount(need - have, resource)} short ({resource.rule.replace('_', ' ')}, {counted})."
     )
 
 

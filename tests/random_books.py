@@ -87,14 +87,14 @@ def _am(rng: Random, i: int) -> dict[str, str]:
         "tiers": ";".join(tiers),
         "region": rng.choice(("", "", "", "North", "North;South")),
         "language": rng.choice(("",) * 6 + ("de",)),
-        "capacity": rng.choice(("",) * 9 + ("12.5", "40", "60", "0")),
+        "capacity": rng.choice(("",) * 12 + ("12.5", "40", "60", "0")),
         "fte": rng.choice(("", "", "", "0.5")),
         "ramp": rng.choice(("",) * 4 + ("0.5", "0.33")),
         "receives": rng.choice(("", "", "", "true", "true", "false")),
         "status": rng.choice(("active",) * 12 + ("leave", "inactive")),
         "leaves_on": rng.choice(("",) * 10 + (PAST, FUTURE)),
         "starts_on": rng.choice(("",) * 8 + (PAST, FUTURE)),
-        "max_accounts": rng.choice(("",) * 8 + ("1", "3", "6")),
+        "max_accounts": rng.choice(("",) * 10 + ("1", "3", "6")),
         "floor": rng.choice(("",) * 12 + ("0.1", "0.3")),
         "manager": rng.choice(("", "X", "Y")),
     }
@@ -157,7 +157,7 @@ def _present(csms: list[dict[str, str]]) -> list[str]:
 
 
 def _overrides(rng: Random, tight: bool, accounts: list[dict[str, str]], ams: list[dict[str, str]]) -> dict[str, Any]:
-    cap = max(3, round(len(accounts) * rng.choice((5, 8, 12, 20)) * rng.uniform(0.8, 1.2) / len(ams))) if tight else 100
+    cap = max(3, round(len(accounts) * rng.choice((6, 12, 25, 60)) * rng.uniform(0.8, 1.2) / len(ams))) if tight else 100
     return {
         "units": {"cap": cap},
         "limits": {"overload_tolerance": 0, "floor": 0},

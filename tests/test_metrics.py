@@ -38,7 +38,6 @@ def test_a_book_is_green_below_85_percent_and_red_above_110(complexity, utilizat
 
 
 def test_a_band_is_that_of_the_exact_quotient_not_of_the_rounded_one():
-    # 93.502 of 110 units are 85.0018 %; 93.49 are 84.9909 %, which four decimals keep apart; 849.96 of 1000 they do not
     snapshot = one_book("99.9953", "588.21")  # 499.98 of 588.21 = 0.850002
     assert load(snapshot, snapshot.accounts.owner).band == ["yellow"]
     snapshot = one_book("99.9951", "588.23")  # 499.98 of 588.23 = 0.849974, which rounds to 0.85

@@ -56,8 +56,8 @@ def test_regions_that_are_short_apart_are_named_apart():
     accounts = "account_id,owner,region,tier\na,E-1,EMEA,enterprise\nb,E-2,APAC,strategic"
     found = sentences(book_of(accounts, "am_id,region,capacity\nE-1,EMEA,4\nE-2,APAC,4"))
     assert found[:2] == [
-        "enterprise in EMEA needs 5 units, its only AM (E-1) has 4: 1 short (units cap, 1 accounts).",
-        "strategic in APAC needs 8 units, its only AM (E-2) has 4: 4 short (units cap, 1 accounts).",
+        "enterprise in EMEA needs 5 units, its only AM (E-1) has 4: 1 short (units cap, 1 account).",
+        "strategic in APAC needs 8 units, its only AM (E-2) has 4: 4 short (units cap, 1 account).",
     ]
 
 
@@ -79,6 +79,15 @@ def test_a_colon_in_an_id_is_part_of_the_id():
     accounts = "account_id,owner\na,AMER:E1\nb,AMER:E1"
     assert sentences(book_of(accounts, "am_id,max_accounts\nAMER:E1,1\nAMER:E2,1")) == [
         "AMER:E1 ends with 2 accounts, at most 1 allowed (accounts limit)."
+    ]
+
+
+def test_a_tier_is_told_from_an_id_with_a_colon():
+    accounts = "account_id,owner,tier\na,AMER:E1,strategic\nb,AMER:E1,strategic"
+    model = {"books": {"blended": {"max_strategic": 1}}}
+    book = book_of(accounts, "am_id,book\nAMER:E1,blended\nAMER:E2,blended")
+    assert sentences(book, overrides=model) == [
+        "AMER:E1 ends with 2 strategic accounts, at most 1 allowed (blended limit)."
     ]
 
 
