@@ -172,11 +172,62 @@ class CsmLoad(Section):
         return self
 
 
+Days = Annotated[Annotated[int, Field(ge=0, le=10_000)] | None, BeforeValidator(_lifted)]
+"""A number of days, or `"none"`."""
+
+
 class Locks(Section):
-    """Which reasons lock an account."""
+    """Which reasons lock an account. The last four are off unless set: such accounts are priced instead."""
 
     manual: bool = True
     ae_hold: bool = True
+    renewal_days: Days = None
+    changed_days: Days = None
+    health_below: Annotated[Annotated[Decimal, Field(ge=0, le=100)] | None, BeforeValidator(_lifted)] = None
+    open_opportunity: bool = False
+
+
+class Families(Section):
+    """Whether accounts under one ultimate parent stay with one AM; exceptions by the id of that parent."""
+
+    mode: Literal["together", "free"] = "together"
+    free: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+
+
+class Pools(Section):
+    """Tiers whose accounts may newly go only to a pool."""
+
+    only: tuple[Tier, ...] = ()
+
+
+class Budgets(Section):
+    """The most that may move, forced moves apart: accounts, dollars of ARR, share of accounts, per AM, per tier."""
+
+    accounts: Limit = None
+    arr: Limit = None
+    share: Annotated[Share | None, BeforeValidator(_lifted)] = None
+    lost_per_am: Limit = None
+    gained_per_am: Limit = None
+    per_tier: dict[Tier, Limit] = {}
+
+
+class Fatigue(Section):
+    """At most one change of owner within so many quarters."""
+
+    quarters: Annotated[Annotated[int, Field(ge=1, le=40)] | None, BeforeValidator(_lifted)] = None
+
+
+class Headcount(Section):
+    """Whether open positions and people who have not started take part with their (ramped) capacity."""
+
+    open: bool = False
+
+
+class Fairness(Section):
+    """Share of an AM's ARR that it may lose before the loss counts in level `fairness`; `"none"`: no such level."""
+
+    loss_share: Annotated[Share | None, BeforeValidator(_lifted)] = None
 
 
 class Balance(Section):
@@ -202,6 +253,12 @@ class CoverageModel(Section):
     pods: Pods = Pods()
     csm: CsmLoad
     locks: Locks = Locks()
+    families: Families = Families()
+    pools: Pools = Pools()
+    budgets: Budgets = Budgets()
+    fatigue: Fatigue = Fatigue()
+    headcount: Headcount = Headcount()
+    fairness: Fairness = Fairness()
     balance: Balance = Balance()
 
     @model_validator(mode="after")

@@ -284,6 +284,13 @@ def test_a_book_may_differ_by_five_points_from_what_its_cohort_holds():
         assert set(row.weights.values()) == {500}
 
 
+@about("balance", "exact")
+def test_the_tolerance_is_exact_where_floats_are_not():
+    assert 10_000 * (0.15 - 0.05) < 1_000
+    problem = problem_of(book_of(accounts_of("E-1", 6, "enterprise")))  # 30 units on 200: 15 %
+    assert (row_of(problem, "balance", "E-1").lo, row_of(problem, "balance", "E-1").hi) == (1_000, 2_000)
+
+
 @about("balance", "violated", "allowed")
 def test_what_lies_beyond_is_priced_in_its_own_level():
     problem = problem_of(book_of(accounts_of("E-1", 12, "enterprise")))
