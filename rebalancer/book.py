@@ -190,6 +190,7 @@ REFERENCES = (
     ("accounts", "assign_to", "ams", "am_id"),
     ("accounts", "assign_csm", "csms", "csm_id"),
     ("pods", "am_id", "ams", "am_id"),
+    ("pools", "am_id", "ams", "am_id"),
     ("pods", "csm_id", "csms", "csm_id"),
 )
 
@@ -204,6 +205,8 @@ def _check_references(tables: dict[str, pd.DataFrame], raws: Mapping[str, RawTab
         unique = tables[other].drop_duplicates("name", keep=False)
         names = dict(zip(unique["name"], unique[key], strict=True))
         known = set(tables[other][key])
+        if column in ("owner", "assign_to") and "pools" in tables:
+            known |= set(tables["pools"]["pool_id"])
         values = tables[table][column]
         for index in np.flatnonzero(~values.isin(known | {""}).to_numpy()):
             value = str(values.iat[int(index)])

@@ -108,7 +108,7 @@ def books_frame(snapshot: Snapshot, to_am: np.ndarray) -> pd.DataFrame:
 def csms_frame(snapshot: Snapshot, to_csm: np.ndarray) -> pd.DataFrame:
     """One row per CSM with the columns of `csms.csv`; load as a share of one full CSM."""
     csms, accounts = snapshot.csms, snapshot.accounts
-    before = pd.Index(csms.ids).get_indexer(pd.Index(snapshot.book.accounts["csm"]))
+    before = pd.Index(csms.ids).get_indexer(pd.Index(snapshot.frame["csm"]))
     columns: dict[str, object] = {"csm_id": list(csms.ids)}
     for when, who in (("before", before), ("after", to_csm)):
         has = who != NONE

@@ -9,6 +9,7 @@ import pandas as pd
 
 from rebalancer.limits import count_limits
 from rebalancer.metrics import load
+from rebalancer.problem import HARD
 from rebalancer.rules.formulation import Formulation
 from rebalancer.snapshot import NONE, Snapshot, units_text
 from rebalancer.units import HUNDREDTHS
@@ -19,6 +20,8 @@ class Alternative:
     """Another seat for one account, all others as planned: `extra` is the change of every level, in order."""
 
     arc: int
+    am: int
+    csm: int
     extra: tuple[int, ...]
 
 
@@ -30,8 +33,7 @@ def reasons(formulation: Formulation, chosen: np.ndarray, legacy: np.ndarray) ->
 class _Reasons:
     def __init__(self, formulation: Formulation, chosen: np.ndarray, legacy: np.ndarray) -> None:
         self.snapshot, self.legacy = formulation.snapshot, legacy
-        arcs = formulation.arcs
-        self.to_am, self.to_csm = arcs.am[chosen], arcs.csm[chosen]
+        self.to_am, self.to_csm = formulation.seats(chosen)
         self.after = load(self.snapshot, self.to_am)
         self.too_full = over_limit(self.snapshot)
         self.gained = self.snapshot.per_am(self.to_am, (self.to_am != self.snapshot.accounts.owner).astype(np.int64))
@@ -45,9 +47,17 @@ class _Reasons:
         moved = accounts.owner != self.to_am
         csm_changed = (accounts.csm != NONE) & (accounts.csm != self.to_csm)
         return [
-            self._moves(i) if moved[i] else (self._csm_changes(i) if csm_changed[i] else self._stays(i))
+            self._moves(i) + self._with_family(i, moved)
+            if moved[i]
+            else (self._csm_changes(i) if csm_changed[i] else self._stays(i))
             for i in range(len(accounts))
         ]
+
+    def _with_family(self, i: int, moved: np.ndarray) -> str:
+        """That an account moves with others of its family."""
+        family = self.snapshot.accounts.family
+        others = int((moved & (family == family[i])).sum()) - 1 if family[i] >= 0 else 0
+        return f" Its family goes with it ({others} more)." if others else ""
 
     def _moves(self, i: int) -> str:
         snapshot, accounts, ams = self.snapshot, self.snapshot.accounts, self.snapshot.ams
@@ -102,7 +112,7 @@ class _Reasons:
 
     def _lifted(self, i: int) -> str:
         """That a lock of an account whose owner left no longer holds."""
-        frame = self.snapshot.book.accounts
+        frame = self.snapshot.frame
         written = str(frame["lock_reason"].iat[i])
         if frame["lock"].iat[i] is not True:
             return ""
@@ -110,7 +120,7 @@ class _Reasons:
 
     def _locked(self, i: int) -> str:
         """The reason code of a lock in force, and until when."""
-        frame, day = self.snapshot.book.accounts, self.snapshot.book.effective_date.isoformat()
+        frame, day = self.snapshot.frame, self.snapshot.book.effective_date.isoformat()
         hold, until = (_date_text(frame[column], i) for column in ("ae_hold_until", "lock_until"))
         written = str(frame["lock_reason"].iat[i])
         if frame["lock"].iat[i] is not True and hold >= day:
@@ -139,34 +149,40 @@ def over_limit(snapshot: Snapshot) -> dict[int, str]:
 
 
 def alternatives(formulation: Formulation, chosen: np.ndarray, account: int) -> list[Alternative]:
-    """Every other seat of an account and what it adds to each level, all other accounts as planned; best first."""
-    problem = formulation.problem
-    first, last = np.searchsorted(problem.arc_group, [account, account + 1])
+    """Every other seat of an account and what it adds to each level, all other accounts as planned; best first.
+
+    An account of a family that stays together takes its family along.
+    """
+    problem, arcs = formulation.problem, formulation.arcs
+    group = formulation.group_of[account]
+    now = int(chosen[group])
+    first, last = np.searchsorted(problem.arc_group, [group, group + 1])
+    placements = np.arange(*np.searchsorted(arcs.arc, [first, last]))
+    mine = placements[arcs.account[placements] == account]
     rows = problem.rows
-    taken = problem.taken(chosen)
-    activity = rows.activity(taken)
+    activity = rows.activity(problem.taken(chosen))
     entry_row = rows.of_entry()
-    of_account = np.flatnonzero((rows.arc >= first) & (rows.arc < last))
+    of_group = np.flatnonzero((rows.arc >= first) & (rows.arc < last))
     found = []
-    for arc in range(int(first), int(last)):
-        if arc == chosen[account]:
-            continue
+    for place in mine[arcs.arc[mine] != now]:
+        arc = int(arcs.arc[place])
         change = np.zeros(len(rows), dtype=np.int64)
-        for sign, which in ((1, arc), (-1, chosen[account])):
-            entries = of_account[rows.arc[of_account] == which]
+        for sign, which in ((1, arc), (-1, now)):
+            entries = of_group[rows.arc[of_group] == which]
             np.add.at(change, entry_row[entries], sign * rows.weight[entries])
         broken = (rows.excess(activity + change) - rows.excess(activity)) * rows.penalty
         extra = tuple(
-            int(level.arc_cost[arc] - level.arc_cost[chosen[account]] + broken[rows.level == index].sum())
+            int(level.arc_cost[arc] - level.arc_cost[now] + broken[rows.level == index].sum())
             for index, level in enumerate(problem.levels)
         )
-        found.append(Alternative(arc, extra))
+        found.append(Alternative(arc, int(arcs.am[place]), int(arcs.csm[place]), extra))
     return sorted(found, key=lambda alternative: (alternative.extra, alternative.arc))
 
 
 WORSE = {
     "disruption": "costs more",
     "continuity": "changes more CSMs",
+    "fairness": "takes more from one AM",
     "balance": "leaves the books less even",
     "fit": "suits the AM less",
     "ties": "is as good; the order of ids decides",
@@ -179,9 +195,9 @@ def drawback(formulation: Formulation, chosen: np.ndarray, account: int, other: 
     problem = formulation.problem
     rows = problem.rows
     elsewhere = chosen.copy()
-    elsewhere[account] = other.arc
+    elsewhere[formulation.group_of[account]] = other.arc
     before, after = (rows.excess(rows.activity(problem.taken(plan))) for plan in (chosen, elsewhere))
-    worse = np.flatnonzero((after > before) & (rows.level == 0))
+    worse = np.flatnonzero((after > before) & ((rows.level == 0) | (rows.level == HARD)))
     if len(worse):
         return "breaks " + ", ".join(f"{rows.rules[row].replace('_', ' ')} of {rows.names[row]}" for row in worse)
     names = [level.name for level in problem.levels]

@@ -19,9 +19,10 @@ from rebalancer.proposal import SCHEMA_VERSION, Proposal
 from rebalancer.reasons import alternatives, drawback, reasons
 from rebalancer.rules import ELIGIBILITY
 from rebalancer.rules.formulation import Formulation, legacy
+from rebalancer.rules.pod_size import pod_size_warnings
 from rebalancer.snapshot import NONE, Snapshot
 from rebalancer.tables import TIERS
-from rebalancer.units import HUNDREDTHS
+from rebalancer.units import HUNDREDTHS, coverage_units, tier_codes
 
 NEXT_BEST_LIMIT = 2_000
 """Moves whose next best seat is worked out; beyond that only the most costly ones."""
@@ -40,14 +41,15 @@ class _Plan:
 
 
 def _plan(formulation: Formulation, chosen: np.ndarray) -> _Plan:
-    snapshot, arcs = formulation.snapshot, formulation.arcs
+    snapshot = formulation.snapshot
     accounts = snapshot.accounts
-    moved = arcs.am[chosen] != accounts.owner
-    to_csm = arcs.csm[chosen]
+    to_am, to_csm = formulation.seats(chosen)
+    moved = to_am != accounts.owner
+    csm_changed = (accounts.csm != NONE) & (to_csm != accounts.csm)
     if not snapshot.pods_active:
-        to_csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(snapshot.book.accounts["csm"]))
-    forced = moved & ((accounts.owner == NONE) | snapshot.owner_departed)
-    return _Plan(arcs.am[chosen], to_csm, arcs.am_changed[chosen], arcs.csm_changed[chosen], moved, forced)
+        to_csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(snapshot.frame["csm"]))
+    forced = moved & ~snapshot.owner_present
+    return _Plan(to_am, to_csm, moved & (accounts.owner != NONE), csm_changed, moved, forced)
 
 
 def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, short: list[str]) -> Proposal:
@@ -58,23 +60,51 @@ def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, 
     moves = _moves(formulation, outcome, assignments)
     record = _record(snapshot, outcome, options, plan, assignments, short)
     books, csms = books_frame(snapshot, plan.to_am), csms_frame(snapshot, plan.to_csm)
-    return Proposal(snapshot.book, snapshot.model, record, assignments, moves, books, csms, {})
+    every = _with_excluded(snapshot, assignments)
+    return Proposal(snapshot.book, snapshot.model, record, every, moves, books, csms, {})
+
+
+def _with_excluded(snapshot: Snapshot, assignments: pd.DataFrame) -> pd.DataFrame:
+    """The assignments and, as they are, the accounts that the planner left out."""
+    frame = snapshot.excluded
+    if frame.empty:
+        return assignments
+    tiers = tier_codes(frame["tier"], frame["arr"], snapshot.model)
+    why = frame["exclude_reason"].map(lambda text: f"It is left out of the plan{f': {text}' if text else ''}.")
+    left_out = pd.DataFrame(
+        {
+            "account_id": frame["account_id"],
+            "from_am": frame["owner"],
+            "to_am": frame["owner"],
+            "from_csm": frame["csm"],
+            "to_csm": frame["csm"],
+            "tier": np.array(TIERS, dtype=object)[tiers],
+            "units": coverage_units(frame, tiers, snapshot.model) / HUNDREDTHS,
+            "arr": frame["arr"],
+            **dict.fromkeys(("moved", "forced", "csm_changed", "locked", "legacy"), False),
+            "disruption": 0,
+            "reason": why,
+        }
+    )
+    return pd.concat([assignments, left_out]).sort_values("account_id", ignore_index=True)
 
 
 def _assignments(formulation: Formulation, outcome: Outcome, plan: _Plan) -> pd.DataFrame:
     snapshot = formulation.snapshot
-    accounts, frame = snapshot.accounts, snapshot.book.accounts
+    accounts, frame = snapshot.accounts, snapshot.frame
     old = legacy(snapshot, ELIGIBILITY)
     at_risk = snapshot.costs_in("revenue_at_risk")
     index = np.arange(len(accounts))
     from_csm = frame["csm"].to_numpy(dtype=object)
+    owner = frame["owner"].to_numpy(dtype=object)
+    in_book = ~plan.moved & ~accounts.owner_gone
     named_csm = _ids(plan.to_csm, snapshot.csms.ids)
     kept_csm = from_csm if not snapshot.pods_active else np.full(len(accounts), "", dtype=object)
     return pd.DataFrame(
         {
             "account_id": accounts.ids,
-            "from_am": frame["owner"].to_numpy(dtype=object),
-            "to_am": _ids(plan.to_am, snapshot.ams.ids),
+            "from_am": owner,
+            "to_am": np.where(in_book, owner, _ids(plan.to_am, snapshot.ams.ids)),
             "from_csm": from_csm,
             "to_csm": np.where(plan.to_csm == NONE, kept_csm, named_csm),
             "tier": np.array(TIERS, dtype=object)[accounts.tier],
@@ -119,8 +149,8 @@ class _NextBest:
 
 def _next_best(formulation: Formulation, chosen: np.ndarray, account: int) -> _NextBest:
     """The best seat with another AM, all other accounts as planned; empty where no rule admits one."""
-    problem, am = formulation.problem, formulation.arcs.am
-    found = [other for other in alternatives(formulation, chosen, account) if am[other.arc] != am[chosen[account]]]
+    problem, here = formulation.problem, formulation.seats(chosen)[0][account]
+    found = [other for other in alternatives(formulation, chosen, account) if other.am != here]
     if not found:
         return _NextBest()
     best = found[0]
@@ -174,7 +204,11 @@ def _record(
         "seed": options.seed,
         "options": {"time_limit": options.time_limit, "gap": options.gap, "reproducible": options.reproducible},
         "versions": _versions(),
-        "warnings": [*(str(warning) for warning in snapshot.warnings), *outcome.warnings],
+        "warnings": [
+            *(str(warning) for warning in snapshot.warnings),
+            *outcome.warnings,
+            *pod_size_warnings(snapshot, plan.to_am),
+        ],
     }
     matters = ("scope", "measure", "inputs", "seed", "options", "versions")
     record["run_id"] = digest(json.dumps({key: record[key] for key in matters}, sort_keys=True))[:16]

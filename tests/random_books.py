@@ -63,6 +63,9 @@ def random_case(
         am_rows[0].update(status="active", leaves_on="")
     csm_rows, pod_rows = _pods(rng, am_rows)
     account_rows = [_account(rng, i, am_rows, csm_rows) for i in range(rng.randint(*accounts))]
+    pool_rows = _pools(rng, am_rows, account_rows)
+    _families(rng, account_rows)
+    history = _history(rng, account_rows)
     overrides = _overrides(rng, tight, account_rows, am_rows)
     model = load_model(rng.choice(rb.model_names()), overrides)
     book = rb.Book.from_frames(
@@ -70,6 +73,8 @@ def random_case(
         ams=pd.DataFrame(am_rows),
         csms=pd.DataFrame(csm_rows) if csm_rows else None,
         pods=pd.DataFrame(pod_rows) if pod_rows else None,
+        pools=pd.DataFrame(pool_rows) if pool_rows else None,
+        history=pd.DataFrame(history) if history else None,
         effective_date=DAY,
     )
     scope = rng.choice(("full", "full", "repair"))
@@ -91,7 +96,7 @@ def _am(rng: Random, i: int) -> dict[str, str]:
         "fte": rng.choice(("", "", "", "0.5")),
         "ramp": rng.choice(("",) * 4 + ("0.5", "0.33")),
         "receives": rng.choice(("", "", "", "true", "true", "false")),
-        "status": rng.choice(("active",) * 12 + ("leave", "inactive")),
+        "status": rng.choice(("active",) * 14 + ("leave", "inactive", "open")),
         "leaves_on": rng.choice(("",) * 10 + (PAST, FUTURE)),
         "starts_on": rng.choice(("",) * 8 + (PAST, FUTURE)),
         "max_accounts": rng.choice(("",) * 10 + ("1", "3", "6")),
@@ -127,7 +132,7 @@ def _account(rng: Random, i: int, ams: list[dict[str, str]], csms: list[dict[str
     low, high = ARR[tier]
     owner = rng.choice([*[am["am_id"] for am in ams] * 4, ams[0]["am_id"], ams[0]["am_id"], ""])
     fixed = rng.random()
-    present = [am["am_id"] for am in ams if am["status"] not in ("inactive", "leave") and am["leaves_on"] != PAST]
+    present = [am["am_id"] for am in ams if am["status"] in ("active", "open") and am["leaves_on"] != PAST]
     return {
         "account_id": f"A{i:02d}",
         "name": f"Account {i}",
@@ -144,6 +149,8 @@ def _account(rng: Random, i: int, ams: list[dict[str, str]], csms: list[dict[str
         "renewal_date": rng.choice(("", PAST, "2026-11-01", FUTURE)),
         "health": rng.choice(("", "40", "60", "90")),
         "owner_since": rng.choice(("", "2020-02-29", "2025-10-01", "2026-05-01")),
+        "exclude": "true" if rng.random() < 0.04 else "",
+        "opportunity": rng.choice(("", "", "", "50000")),
         "lock": "true" if 0.1 < fixed < 0.2 else "",
         "lock_until": rng.choice(("", DAY, PAST)),
         "ae_hold_until": FUTURE if fixed > 0.93 else "",
@@ -152,15 +159,70 @@ def _account(rng: Random, i: int, ams: list[dict[str, str]], csms: list[dict[str
     }
 
 
+def _pools(rng: Random, ams: list[dict[str, str]], accounts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Now and then two of the AMs share a pool, which then owns some of the accounts by its own id."""
+    if len(ams) < 3 or rng.random() < 0.75:
+        return []
+    members = rng.sample([am["am_id"] for am in ams], 2)
+    for account in accounts:
+        if account["owner"] in members and rng.random() < 0.3:
+            account["owner"] = "POOL"
+    return [{"pool_id": "POOL", "am_id": member} for member in members]
+
+
+def _families(rng: Random, accounts: list[dict[str, str]]) -> None:
+    """Some accounts get a parent: an account before them, or one that is not in the table."""
+    often = rng.choice((0, 0, 0.3))
+    for index, account in enumerate(accounts):
+        account["parent_id"] = ""
+        if rng.random() < often:
+            earlier = [other["account_id"] for other in accounts[max(0, index - 3) : index]]
+            account["parent_id"] = rng.choice([*earlier, "HOLDING"])
+
+
+def _history(rng: Random, accounts: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [
+        {"account_id": account["account_id"], "role": rng.choice(("am", "csm", "")), "from": "", "to": "", "date": day}
+        for account in accounts
+        for day in rng.sample(("2026-04-01", "2026-04-02", "2026-08-15", "2027-01-01"), 1)
+        if rng.random() < 0.15
+    ]
+
+
 def _present(csms: list[dict[str, str]]) -> list[str]:
     return [csm["csm_id"] for csm in csms if not csm["leaves_on"]]
 
 
 def _overrides(rng: Random, tight: bool, accounts: list[dict[str, str]], ams: list[dict[str, str]]) -> dict[str, Any]:
-    cap = max(3, round(len(accounts) * rng.choice((6, 12, 25, 60)) * rng.uniform(0.8, 1.2) / len(ams))) if tight else 100
+    cap = (
+        max(3, round(len(accounts) * rng.choice((6, 12, 25, 60)) * rng.uniform(0.8, 1.2) / len(ams))) if tight else 100
+    )
     return {
         "units": {"cap": cap},
         "limits": {"overload_tolerance": 0, "floor": 0},
         "books": {"blended": {"max_accounts": rng.choice((3, 6, 20, 20)), "max_strategic": rng.choice((1, 3, "none"))}},
         "pods": {"continuity": rng.choice(("prefer", "prefer", "never_both", "hard"))},
+        "families": {"mode": rng.choice(("together", "together", "free")), "free": rng.choice(([], ["HOLDING"]))},
+        "pools": {"only": rng.choice(([], ["smb"]))},
+        "fatigue": {"quarters": rng.choice(("none", 2))},
+        "headcount": {"open": rng.random() < 0.5},
+        "locks": rng.choice(({}, {}, {}, {"renewal_days": 90}, {"health_below": 50}, {"open_opportunity": True})),
+        "budgets": _budgets(rng),
+        "fairness": {"loss_share": rng.choice(("none", "none", 0.2))},
     }
+
+
+def _budgets(rng: Random) -> dict[str, Any]:
+    """Mostly none; else one budget, tight enough to bind."""
+    if rng.random() < 0.7:
+        return {}
+    one = rng.choice(("accounts", "arr", "share", "lost_per_am", "gained_per_am", "per_tier"))
+    limits = {
+        "accounts": rng.randint(0, 3),
+        "arr": rng.choice((0, 100_000, 700_000)),
+        "share": rng.choice((0, 0.1, 0.5)),
+        "lost_per_am": rng.randint(0, 2),
+        "gained_per_am": rng.randint(0, 2),
+        "per_tier": {rng.choice(TIERS): rng.randint(0, 1)},
+    }
+    return {one: limits[one]}

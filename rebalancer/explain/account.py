@@ -67,7 +67,9 @@ def explain(proposal: Proposal, account_id: str) -> Explanation:
     formulation = formulate(snapshot, RULES)
     chosen = chosen_arcs(formulation, plan)
     row = plan.iloc[int(found[0])].to_dict()
-    return Explanation(account_id, row, _seats(formulation, chosen, int(found[0])))
+    if account_id not in snapshot.accounts.ids:
+        return Explanation(account_id, row, pd.DataFrame())
+    return Explanation(account_id, row, _seats(formulation, chosen, snapshot.accounts.ids.index(account_id)))
 
 
 def explain_account(proposal: Proposal, account_id: str) -> str:
@@ -76,30 +78,29 @@ def explain_account(proposal: Proposal, account_id: str) -> str:
 
 
 def chosen_arcs(formulation: Formulation, plan: pd.DataFrame) -> np.ndarray:
-    """The arc of each account under a plan with columns to_am and to_csm, in the order of the accounts."""
+    """The arc of each group under a plan with columns account_id, to_am and to_csm."""
     arcs, snapshot = formulation.arcs, formulation.snapshot
-    am = pd.Index(snapshot.ams.ids).get_indexer(pd.Index(plan["to_am"]))
-    csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(plan["to_csm"]))
+    mine = plan.set_index("account_id").loc[list(snapshot.accounts.ids)]
+    am = snapshot.ams.numbers(mine["to_am"])
+    csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(mine["to_csm"]))
     if not snapshot.pods_active:
-        csm = np.full(len(plan), -1)
-    fits = (am[arcs.account] == arcs.am) & (csm[arcs.account] == arcs.csm)
-    chosen = np.full(len(plan), -1)
-    chosen[arcs.account[fits]] = np.flatnonzero(fits)
+        csm = np.full(len(mine), -1)
+    fits = arcs.all_of_arc((am[arcs.account] == arcs.am) & (csm[arcs.account] == arcs.csm))
+    chosen = np.full(len(formulation.problem.groups), -1)
+    chosen[arcs.group[fits]] = np.flatnonzero(fits)
     return chosen
 
 
 def _seats(formulation: Formulation, chosen: np.ndarray, account: int) -> pd.DataFrame:
-    arcs, snapshot = formulation.arcs, formulation.snapshot
-    rows = []
-    for other in alternatives(formulation, chosen, account):
-        csm = arcs.csm[other.arc]
-        rows.append(
-            {
-                "am_id": snapshot.ams.ids[arcs.am[other.arc]],
-                "csm_id": snapshot.csms.ids[csm] if csm >= 0 else "",
-                "extra_overload": other.extra[0],
-                "extra_disruption": other.extra[1],
-                "drawback": drawback(formulation, chosen, account, other),
-            }
-        )
+    snapshot = formulation.snapshot
+    rows = [
+        {
+            "am_id": snapshot.ams.ids[other.am],
+            "csm_id": snapshot.csms.ids[other.csm] if other.csm >= 0 else "",
+            "extra_overload": other.extra[0],
+            "extra_disruption": other.extra[1],
+            "drawback": drawback(formulation, chosen, account, other),
+        }
+        for other in alternatives(formulation, chosen, account)
+    ]
     return pd.DataFrame(rows, columns=["am_id", "csm_id", "extra_overload", "extra_disruption", "drawback"])

@@ -3,13 +3,20 @@
 from rebalancer.rules.accounts_limit import AccountsLimit
 from rebalancer.rules.balance import Balance
 from rebalancer.rules.blended_limit import BlendedLimit
+from rebalancer.rules.budgets import Budgets
 from rebalancer.rules.csm_load import CsmLoad
 from rebalancer.rules.departures import Departures
+from rebalancer.rules.fairness import Fairness
+from rebalancer.rules.families import Families
+from rebalancer.rules.fatigue import Fatigue
 from rebalancer.rules.floor import Floor
 from rebalancer.rules.locks import Locks
 from rebalancer.rules.one_seat import OneSeat
+from rebalancer.rules.open_headcount import OpenHeadcount
 from rebalancer.rules.pod_continuity import PodContinuity
+from rebalancer.rules.pod_size import PodSize
 from rebalancer.rules.pods import Pods
+from rebalancer.rules.pools import Pools
 from rebalancer.rules.receiving import Receiving
 from rebalancer.rules.rule import Rule
 from rebalancer.rules.tags import LANGUAGE, REGION, SKILL
@@ -23,15 +30,22 @@ RULES: tuple[Rule, ...] = (
     OneSeat(),
     Departures(),
     Receiving(),
+    OpenHeadcount(),
     *ELIGIBILITY,
+    Pools(),
+    Families(),
     Locks(),
+    Fatigue(),
     Pods(),
     PodContinuity(),
+    PodSize(),
     UnitsCap(),
     AccountsLimit(),
     BlendedLimit(),
     CsmLoad(),
     Floor(),
+    Budgets(),
+    Fairness(),
     Balance(),
 )
 

@@ -1,4 +1,8 @@
-"""Arcs: the assignments an account may take, before and after the rules have had their say."""
+"""Arcs: the assignments an account or family may take, before and after the rules have had their say.
+
+An arc is made of placements, one per account it places: a single account's arc has one, a family's has one per member.
+Rules look at placements; an arc is admitted where all its placements are.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,27 @@ from rebalancer.snapshot import NONE, Snapshot
 
 @dataclass(frozen=True)
 class Arcs:
-    """Each arc assigns `account` to the seat (`am`, `csm`); csm -1 is no CSM. Sorted by account, AM, CSM."""
+    """Placements: `account` goes to the seat (`am`, `csm`) if arc `arc` is taken; csm -1 is no CSM.
+
+    `am` numbers books. Arcs are numbered from 0 and sorted by group, then by their seats; the placements of an arc
+    stand together, sorted by account. `group` has one entry per arc; a group is named after its first account.
+    """
 
     snapshot: Snapshot
     account: np.ndarray
     am: np.ndarray
     csm: np.ndarray
+    arc: np.ndarray
+    group: np.ndarray
 
     def __len__(self) -> int:
+        """Number of placements."""
         return len(self.account)
+
+    @property
+    def n_arcs(self) -> int:
+        """Number of arcs."""
+        return len(self.group)
 
     @cached_property
     def am_changed(self) -> np.ndarray:
@@ -36,43 +52,68 @@ class Arcs:
 
     @cached_property
     def as_today(self) -> np.ndarray:
-        """The arc keeps both sides."""
+        """The placement keeps both sides."""
         accounts = self.snapshot.accounts
         return (accounts.owner[self.account] == self.am) & (accounts.csm[self.account] == self.csm)
 
     def of_accounts(self, per_account: np.ndarray) -> np.ndarray:
-        """A value per account, repeated for its arcs."""
+        """A value per account, repeated for its placements."""
         repeated: np.ndarray = per_account[self.account]
         return repeated
 
+    def per_arc(self, per_placement: np.ndarray) -> np.ndarray:
+        """The sum of a value over the placements of each arc (int64)."""
+        total = np.zeros(self.n_arcs, dtype=np.int64)
+        np.add.at(total, self.arc, per_placement)
+        return total
+
+    def all_of_arc(self, flags: np.ndarray) -> np.ndarray:
+        """Per arc: every placement has the flag."""
+        return self.per_arc(~flags) == 0
+
     def where(self, kept: np.ndarray) -> Arcs:
-        """Only some of the arcs."""
-        return Arcs(self.snapshot, self.account[kept], self.am[kept], self.csm[kept])
+        """Only the arcs whose placements are all kept, numbered anew."""
+        whole = self.all_of_arc(kept)
+        placements = whole[self.arc]
+        number = np.cumsum(whole) - 1
+        return Arcs(
+            self.snapshot,
+            self.account[placements],
+            self.am[placements],
+            self.csm[placements],
+            number[self.arc[placements]],
+            self.group[whole],
+        )
 
 
-def candidates(snapshot: Snapshot, eligible: np.ndarray) -> Arcs:
-    """Every seat an account could take: those of the AMs eligible for its profile, its own AM's, and a fixed one."""
-    account, am = _pairs(snapshot, eligible)
-    account, am, csm = _with_csms(snapshot, account, am)
-    return _distinct(snapshot, account, am, csm)
+Placements = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Account, book and CSM of each placement."""
 
 
-def _pairs(snapshot: Snapshot, eligible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def candidates(snapshot: Snapshot, eligible: np.ndarray, alone: np.ndarray) -> Placements:
+    """Every seat that an account in `alone` could take by itself: those of the books eligible for its profile, its own
+    book's, and a fixed one.
+    """
+    account, am = _pairs(snapshot, eligible, alone)
+    return _with_csms(snapshot, account, am)
+
+
+def _pairs(snapshot: Snapshot, eligible: np.ndarray, alone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     accounts = snapshot.accounts
-    fixed = accounts.assign_to != NONE
-    free = np.flatnonzero(~fixed & ~accounts.locked)
+    fixed = alone & (accounts.assign_to != NONE)
+    free = np.flatnonzero(alone & ~fixed & ~accounts.locked)
     ams_of = [np.flatnonzero(row) for row in eligible]
     counts = np.array([len(ams) for ams in ams_of], dtype=np.int64)[accounts.profile[free]]
     am = np.concatenate([ams_of[p] for p in accounts.profile[free]]) if len(free) else np.zeros(0, dtype=np.int64)
-    own = np.flatnonzero((accounts.owner != NONE) & ~snapshot.owner_departed & ~fixed)
+    own = np.flatnonzero(alone & snapshot.owner_present & ~fixed)
     return (
         np.concatenate([np.repeat(free, counts), own, np.flatnonzero(fixed)]),
         np.concatenate([am, accounts.owner[own], accounts.assign_to[fixed]]).astype(np.int64),
     )
 
 
-def _with_csms(snapshot: Snapshot, account: np.ndarray, am: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each (account, AM) with no CSM, with every CSM of the AM's pod, with today's CSM and with an assigned one."""
+def _with_csms(snapshot: Snapshot, account: np.ndarray, am: np.ndarray) -> Placements:
+    """Each (account, book) with no CSM, with every CSM of the book's pod, with today's CSM and with an assigned one."""
     accounts = snapshot.accounts
     parts = [(account, am, np.full(len(account), NONE))]
     if snapshot.pods_active:
@@ -89,9 +130,35 @@ def _with_csms(snapshot: Snapshot, account: np.ndarray, am: np.ndarray) -> tuple
     return joined[0], joined[1], joined[2]
 
 
-def _distinct(snapshot: Snapshot, account: np.ndarray, am: np.ndarray, csm: np.ndarray) -> Arcs:
+def assembled(snapshot: Snapshot, singles: Placements, family_arcs: list[list[tuple[int, int, int]]]) -> Arcs:
+    """Single accounts' placements and families' arcs (lists of (account, book, CSM)) as distinct, sorted arcs."""
     n_csms = len(snapshot.csms) + 1
-    key = np.unique((account * len(snapshot.ams) + am) * n_csms + csm + 1)
-    pair, seat_csm = np.divmod(key, n_csms)
-    account, am = np.divmod(pair, len(snapshot.ams))
-    return Arcs(snapshot, account, am, seat_csm - 1)
+    n_seats = len(snapshot.ams) * n_csms
+    account, am, csm = singles
+    key = np.unique(account * n_seats + am * n_csms + csm + 1)
+    account, seat = np.divmod(key, n_seats)
+    arcs = sorted({tuple(sorted((a, i * n_csms + c + 1) for a, i, c in arc)) for arc in family_arcs})
+    place = np.array([part for arc in arcs for part in arc], dtype=np.int64).reshape(-1, 2)
+    number = np.repeat(np.arange(len(arcs)), [len(arc) for arc in arcs])
+    first = np.array([arc[0][0] for arc in arcs], dtype=np.int64)
+    return _sorted(
+        snapshot,
+        np.concatenate([account, place[:, 0]]),
+        np.concatenate([seat, place[:, 1]]),
+        np.concatenate([np.arange(len(account)), len(account) + number]).astype(np.int64),
+        np.concatenate([account, first]),
+        n_csms,
+    )
+
+
+def _sorted(
+    snapshot: Snapshot, account: np.ndarray, seat: np.ndarray, arc: np.ndarray, leader: np.ndarray, n_csms: int
+) -> Arcs:
+    """Arcs in the order of their groups; within a group they keep theirs. `leader` is the first account of each arc."""
+    order = np.argsort(leader, kind="stable")
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.arange(len(order))
+    placements = np.argsort(number[arc], kind="stable")
+    am, csm = np.divmod(seat[placements], n_csms)
+    group = np.unique(leader[order], return_inverse=True)[1].reshape(-1)
+    return Arcs(snapshot, account[placements], am, csm - 1, number[arc][placements], group)

@@ -26,7 +26,7 @@ class Balance(Rule):
     def rows(self, snapshot: Snapshot, arcs: Arcs) -> Iterator[RowBlock]:
         """One elastic row per AM who receives accounts, in hundredths of units."""
         ams = snapshot.ams
-        compared = ams.receives & (ams.capacity > 0)
+        compared = snapshot.receives & (ams.capacity > 0)
         if not compared.any():
             return
         average = _cohort_average(snapshot, arcs, compared)

@@ -10,17 +10,14 @@ from rebalancer.snapshot import NONE
 
 
 def fit_costs(arcs: Arcs) -> np.ndarray:
-    """Points per arc that brings an account to an AM: one for each of an industry new to its book, another manager
-    than the old owner's, an AM still ramping up, and a book that is over its limit today and has to shed others.
+    """Points per placement that brings an account to an AM: one for each of an industry new to its book, another
+    manager than the old owner's, an AM still ramping up, and a book over its limit today that has to shed others.
     """
     snapshot = arcs.snapshot
-    accounts, ams = snapshot.book.accounts, snapshot.book.ams
+    accounts, ams = snapshot.frame, snapshot.ams
     comes = snapshot.accounts.owner[arcs.account] != arcs.am
     return comes * (
-        _new_industry(arcs, accounts["industry"])
-        + _other_manager(arcs, ams["manager"])
-        + _ramping(arcs)
-        + _shedding(arcs)
+        _new_industry(arcs, accounts["industry"]) + _other_manager(arcs, ams.manager) + _ramping(arcs) + _shedding(arcs)
     )
 
 
@@ -33,7 +30,7 @@ def _new_industry(arcs: Arcs, industry: pd.Series) -> np.ndarray:
     return (named & ~np.isin(arcs.am * n + code[arcs.account], seen)).astype(np.int64)
 
 
-def _other_manager(arcs: Arcs, manager: pd.Series) -> np.ndarray:
+def _other_manager(arcs: Arcs, manager: np.ndarray) -> np.ndarray:
     names = np.asarray(manager, dtype=object)
     owner = arcs.snapshot.accounts.owner[arcs.account]
     known = (owner != NONE) & (names[owner] != "") & (names[arcs.am] != "")
@@ -41,7 +38,7 @@ def _other_manager(arcs: Arcs, manager: pd.Series) -> np.ndarray:
 
 
 def _ramping(arcs: Arcs) -> np.ndarray:
-    ramp = arcs.snapshot.book.ams["ramp"].to_numpy()
+    ramp = arcs.snapshot.ams.ramp
     return (ramp[arcs.am] < 1).astype(np.int64)
 
 

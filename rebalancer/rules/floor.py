@@ -21,7 +21,7 @@ class Floor(Rule):
     def rows(self, snapshot: Snapshot, arcs: Arcs) -> Iterator[RowBlock]:
         """One row per AM with a floor, in hundredths of units."""
         ams = snapshot.ams
-        held_to = (ams.floor > 0) & ams.receives
+        held_to = (ams.floor > 0) & snapshot.receives
         names = tuple(ams.ids[i] for i in np.flatnonzero(held_to))
         yield lower_rows(
             names, numbered(held_to)[arcs.am], arcs.of_accounts(snapshot.accounts.units), ams.floor[held_to]

@@ -8,48 +8,79 @@ import numpy as np
 
 from rebalancer.errors import Faults
 from rebalancer.problem import HARD, Gates, Level, Problem, Rows
-from rebalancer.rules.arcs import Arcs, candidates
+from rebalancer.rules.arcs import Arcs, assembled, candidates
 from rebalancer.rules.balance import BALANCE
+from rebalancer.rules.fairness import FAIRNESS
+from rebalancer.rules.families import FamilyArcs, to_dissolve
 from rebalancer.rules.fit import fit_costs
 from rebalancer.rules.one_seat import check_every_account_has_a_seat
+from rebalancer.rules.open_headcount import OpenHeadcount
 from rebalancer.rules.receiving import Receiving
 from rebalancer.rules.rule import NO_ROW, OVERLOAD, RowBlock, Rule
 from rebalancer.snapshot import NONE, Snapshot
 
+WILLING = (Receiving.name, OpenHeadcount.name)
+"""Rules on who takes new accounts; an owner who breaks one keeps what it holds and is no legacy owner."""
+
 DISRUPTION, CONTINUITY, FIT, TIES = "disruption", "continuity", "fit", "ties"
+
+
+SEVERAL_SEATS = "several seats"
+"""Name of the seat of a family whose members sit in more than one."""
 
 
 @dataclass(frozen=True)
 class Formulation:
-    """A problem and what its arcs mean. `eligible` is profile x AM, of all rules together."""
+    """A problem and what its arcs mean. `group_of` is the group of each account: itself, or its family."""
 
     snapshot: Snapshot
     arcs: Arcs
     problem: Problem
-    eligible: np.ndarray
+    group_of: np.ndarray
 
-    def today(self) -> np.ndarray:
-        """Per account whether today's seat may be kept."""
-        return self.problem.today >= 0
+    def seats(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The book and CSM of each account under a plan (the arc of each group)."""
+        arcs, n = self.arcs, len(self.snapshot.accounts)
+        placed = self.problem.taken(chosen)[arcs.arc]
+        am, csm = np.full(n, NONE), np.full(n, NONE)
+        am[arcs.account[placed]], csm[arcs.account[placed]] = arcs.am[placed], arcs.csm[placed]
+        return am, csm
 
 
 def formulate(snapshot: Snapshot, rules: tuple[Rule, ...]) -> Formulation:
     """Build the problem. Raises `InvalidInput` naming every account that no seat admits."""
     by_rule = {rule.name: allowed for rule in rules if (allowed := rule.eligible(snapshot)) is not None}
     eligible = np.logical_and.reduce(list(by_rule.values()))
-    arcs = candidates(snapshot, eligible)
-    for rule in rules:
-        allowed = rule.allowed(snapshot, arcs)
-        if allowed is not None:
-            arcs = arcs.where(allowed)
+    dissolved = np.zeros(len(snapshot.accounts), dtype=bool)
+    arcs = _admitted(snapshot, rules, eligible, dissolved)
+    dissolved = to_dissolve(snapshot, np.bincount(arcs.account, minlength=len(dissolved)) > 0)
+    if dissolved.any():
+        arcs = _admitted(snapshot, rules, eligible, dissolved)
     if snapshot.model.limits.cure_legacy:
-        suits = [allowed for name, allowed in by_rule.items() if name != Receiving.name]
+        suits = [allowed for name, allowed in by_rule.items() if name not in WILLING]
         arcs = _without_legacy(snapshot, arcs, np.logical_and.reduce(suits))
     faults = Faults()
     check_every_account_has_a_seat(snapshot, arcs, by_rule, faults)
     faults.raise_errors()
     blocks = [(rule.name, block) for rule in rules for block in rule.rows(snapshot, arcs)]
-    return Formulation(snapshot, arcs, _problem(snapshot, arcs, blocks), eligible)
+    group_of = np.empty(len(snapshot.accounts), dtype=np.int64)
+    group_of[arcs.account] = arcs.group[arcs.arc]
+    return Formulation(snapshot, arcs, _problem(snapshot, arcs, blocks), group_of)
+
+
+def _admitted(snapshot: Snapshot, rules: tuple[Rule, ...], eligible: np.ndarray, dissolved: np.ndarray) -> Arcs:
+    """All arcs that every rule admits. Accounts of a dissolved family stay as today unless they must move."""
+    families = FamilyArcs(snapshot, eligible, dissolved)
+    of_families = families.build()
+    arcs = assembled(snapshot, candidates(snapshot, eligible, families.alone), of_families)
+    accounts = snapshot.accounts
+    assigned = (accounts.assign_to != NONE) | (accounts.assign_csm != NONE)
+    arcs = arcs.where(~arcs.of_accounts(dissolved & ~assigned & snapshot.may_stay) | arcs.as_today)
+    for rule in rules:
+        allowed = rule.allowed(snapshot, arcs)
+        if allowed is not None:
+            arcs = arcs.where(allowed)
+    return arcs
 
 
 def legacy(snapshot: Snapshot, tag_rules: tuple[Rule, ...]) -> np.ndarray:
@@ -61,84 +92,101 @@ def legacy(snapshot: Snapshot, tag_rules: tuple[Rule, ...]) -> np.ndarray:
 
 
 def _without_legacy(snapshot: Snapshot, arcs: Arcs, eligible: np.ndarray) -> Arcs:
-    """Drop the seats of ineligible owners where the account has another seat and is not locked or fixed.
+    """Drop the seats of ineligible owners where the account stands alone, has another seat and is not locked or fixed.
 
     Whether an owner receives accounts is no matter: an AE or an AM on leave keeps what it holds.
     """
     accounts = snapshot.accounts
     own = arcs.of_accounts(accounts.owner) == arcs.am
-    bound = arcs.of_accounts(accounts.locked | (accounts.assign_to != NONE))
+    bound = arcs.of_accounts(accounts.locked | (accounts.assign_to != NONE) | (accounts.family >= 0))
     broken = own & ~bound & ~eligible[accounts.profile[arcs.account], arcs.am]
     others = np.bincount(arcs.account[~broken], minlength=len(accounts))
     return arcs.where(~broken | (others[arcs.account] == 0))
 
 
 def _problem(snapshot: Snapshot, arcs: Arcs, blocks: list[tuple[str, RowBlock]]) -> Problem:
-    seat_key = arcs.am * (len(snapshot.csms) + 1) + arcs.csm + 1
-    seats, arc_seat = np.unique(seat_key, return_inverse=True)
+    first = np.searchsorted(arcs.arc, np.arange(arcs.n_arcs))
+    n_groups = int(arcs.group.max()) + 1
+    leader = arcs.account[first[np.searchsorted(arcs.group, np.arange(n_groups))]]
     names = _level_names(snapshot)
-    today = np.full(len(snapshot.accounts), -1)
-    as_today = np.flatnonzero(arcs.as_today)
-    today[arcs.account[as_today]] = as_today
+    today = np.full(n_groups, -1)
+    as_today = np.flatnonzero(arcs.all_of_arc(arcs.as_today & arcs.of_accounts(snapshot.owner_present)))
+    today[arcs.group[as_today]] = as_today
+    one_book = arcs.all_of_arc(arcs.am == arcs.am[first][arcs.arc])
+    seats, arc_seat = _seats(snapshot, arcs, first)
     tolerance = float(snapshot.model.limits.overload_tolerance)
     return Problem(
-        groups=snapshot.accounts.ids,
-        seats=tuple(_seat_id(snapshot, int(key)) for key in seats),
-        arc_group=arcs.account,
-        arc_seat=arc_seat.astype(np.int64),
-        arc_book=arcs.am,
+        groups=tuple(snapshot.accounts.ids[account] for account in leader),
+        seats=seats,
+        arc_group=arcs.group,
+        arc_seat=arc_seat,
+        arc_book=np.where(one_book, arcs.am[first], NONE),
         today=today,
-        rows=_rows(blocks, names),
+        rows=_rows(blocks, names, arcs),
         gates=Gates(),
         levels=tuple(
             Level(name, cost, np.zeros(0, dtype=np.int64), tolerance if name == OVERLOAD else 0.0)
-            for name, cost in zip(names, _level_costs(snapshot, arcs, names, arc_seat), strict=True)
+            for name, cost in zip(names, _level_costs(snapshot, arcs, names), strict=True)
         ),
     )
 
 
+def _seats(snapshot: Snapshot, arcs: Arcs, first: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the seats, and the seat of each arc; a family spread over several has one of its own."""
+    key = arcs.am * (len(snapshot.csms) + 1) + arcs.csm + 1
+    same = arcs.all_of_arc(key == key[first][arcs.arc])
+    seats, seat = np.unique(np.where(same, key[first], -1), return_inverse=True)
+    return tuple(_seat_id(snapshot, int(number)) for number in seats), seat.reshape(-1).astype(np.int64)
+
+
 def _level_names(snapshot: Snapshot) -> list[str]:
     continuity = [] if snapshot.measure == "revenue_at_risk" else [CONTINUITY]
-    return [OVERLOAD, DISRUPTION, *continuity, BALANCE, FIT, TIES]
+    fairness = [] if snapshot.model.fairness.loss_share is None else [FAIRNESS]
+    return [OVERLOAD, DISRUPTION, *continuity, *fairness, BALANCE, FIT, TIES]
 
 
-def _level_costs(snapshot: Snapshot, arcs: Arcs, names: list[str], arc_seat: np.ndarray) -> list[np.ndarray]:
+def _level_costs(snapshot: Snapshot, arcs: Arcs, names: list[str]) -> list[np.ndarray]:
     zero = np.zeros(len(arcs), dtype=np.int64)
+    seat = np.unique(arcs.am * (len(snapshot.csms) + 1) + arcs.csm + 1, return_inverse=True)[1].reshape(-1)
     costs = {
         OVERLOAD: zero,
+        FAIRNESS: zero,
         BALANCE: zero,
         DISRUPTION: snapshot.costs.of(arcs.account, arcs.am_changed, arcs.csm_changed),
         CONTINUITY: arcs.csm_changed.astype(np.int64) + (arcs.am_changed & arcs.csm_changed),
         FIT: fit_costs(arcs),
-        TIES: arc_seat.astype(np.int64),
+        TIES: seat.astype(np.int64),
     }
-    return [costs[name] for name in names]
+    return [arcs.per_arc(costs[name]) for name in names]
 
 
 def _seat_id(snapshot: Snapshot, key: int) -> str:
+    if key < 0:
+        return SEVERAL_SEATS
     am, csm = divmod(key, len(snapshot.csms) + 1)
     return snapshot.ams.ids[am] + (f" + {snapshot.csms.ids[csm - 1]}" if csm else "")
 
 
-def _rows(blocks: list[tuple[str, RowBlock]], levels: list[str]) -> Rows:
-    """All blocks as one CSR."""
+def _rows(blocks: list[tuple[str, RowBlock]], levels: list[str], arcs: Arcs) -> Rows:
+    """All blocks as one CSR; the placements of an arc that fall into one row are added up."""
     offsets = np.cumsum([0, *(len(block.names) for _, block in blocks)])
-    entry_row, entry_arc, weight = [], [], []
+    keys, weights = [], []
     for offset, (_, block) in zip(offsets, blocks, strict=False):
-        arc = np.flatnonzero(block.row != NO_ROW)
-        entry_arc.append(arc)
-        entry_row.append(block.row[arc] + offset)
-        weight.append(block.weight[arc])
-    row = _joined(entry_row)
-    order = np.argsort(row, kind="stable")
+        placement = np.flatnonzero((block.row != NO_ROW) & (block.weight != 0))
+        keys.append((block.row[placement] + offset) * arcs.n_arcs + arcs.arc[placement])
+        weights.append(block.weight[placement])
+    entries, place = np.unique(_joined(keys), return_inverse=True)
+    weight = np.zeros(len(entries), dtype=np.int64)
+    np.add.at(weight, place.reshape(-1), _joined(weights))
+    row, arc = np.divmod(entries, max(1, arcs.n_arcs))
     sizes = np.bincount(row, minlength=int(offsets[-1]))
     level = [[HARD if block.level is None else levels.index(block.level)] * len(block.names) for _, block in blocks]
     return Rows(
         names=tuple(name for _, block in blocks for name in block.names),
         rules=tuple(rule for rule, block in blocks for _ in block.names),
         ptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        arc=_joined(entry_arc)[order],
-        weight=_joined(weight)[order],
+        arc=arc,
+        weight=weight,
         lo=_joined([block.lo for _, block in blocks]),
         hi=_joined([block.hi for _, block in blocks]),
         level=_joined([np.array(part, dtype=np.int64) for part in level]),

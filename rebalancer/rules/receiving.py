@@ -9,15 +9,15 @@ from rebalancer.snapshot import NONE, Snapshot
 
 
 class Receiving(Rule):
-    """Managers, GAMs and AEs receive nothing unless the role or `ams.receives` says so; neither do people on leave,
-    people who have not started, and open headcount. They keep what they hold.
+    """Managers, GAMs and AEs receive nothing unless the role or `ams.receives` says so; neither do people on leave.
+    They keep what they hold.
     """
 
     name = "receiving"
 
     def eligible(self, snapshot: Snapshot) -> np.ndarray:
         """The same for every profile."""
-        return np.broadcast_to(snapshot.ams.receives, (len(snapshot.profiles), len(snapshot.ams)))
+        return np.broadcast_to(snapshot.ams.receiving, (len(snapshot.profiles), len(snapshot.ams)))
 
     def allowed(self, snapshot: Snapshot, arcs: Arcs) -> np.ndarray | None:
         """A new CSM has started and has not left, unless the planner named it."""

@@ -20,7 +20,7 @@ class TagRule(Rule):
 
     def eligible(self, snapshot: Snapshot) -> np.ndarray:
         """By the tags of the profile."""
-        return self._within(snapshot, list(snapshot.book.ams[self.am_column]))
+        return self._within(snapshot, snapshot.ams.tags[self.am_column])
 
     def _within(self, snapshot: Snapshot, offered: Sequence[tuple[str, ...]]) -> np.ndarray:
         asked = [
