@@ -3,6 +3,7 @@
 import pytest
 import test_rules_rows
 import test_rules_seats
+import test_rules_team
 from helpers import COVERED, TWO_PODS, book_of, formulation_of, problem_of, seats
 
 from rebalancer.problem import HARD
@@ -11,7 +12,7 @@ from rebalancer.rules.formulation import formulate
 from rebalancer.verify.checks import CHECKS
 
 NAMES = [rule.name for rule in RULES]
-SOFT = {"balance"}
+SOFT = {"balance", "fairness"}
 """Rules that only order legal plans: there is nothing to break."""
 
 
@@ -33,7 +34,7 @@ def test_every_rule_is_shown_as_trivial_violated_allowed_and_exact(name):
 
 def test_no_test_speaks_of_a_rule_that_is_not_there():
     assert set(COVERED) == set(NAMES)
-    assert all(module.__doc__ for module in (test_rules_rows, test_rules_seats))
+    assert all(module.__doc__ for module in (test_rules_rows, test_rules_seats, test_rules_team))
 
 
 def test_no_limit_is_hard_so_that_changing_nothing_is_always_a_plan():

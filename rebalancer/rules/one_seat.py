@@ -19,14 +19,15 @@ class OneSeat(Rule):
 def check_every_account_has_a_seat(
     snapshot: Snapshot, arcs: Arcs, eligible: dict[str, np.ndarray], faults: Faults
 ) -> None:
-    """Note every account that no seat admits, with how many AMs are left after each rule in turn."""
+    """Note every account that no seat admits, with how many AMs each rule in turn leaves, where it takes any."""
     n_arcs = np.bincount(arcs.account, minlength=len(snapshot.accounts))
     for account in np.flatnonzero(n_arcs == 0):
         left = np.ones(len(snapshot.ams), dtype=bool)
         chain = []
         for name, allowed in eligible.items():
+            before = left.sum()
             left = left & allowed[snapshot.accounts.profile[account]]
-            chain.append(f"{name.replace('_', ' ')} leaves {left.sum()}")
+            chain += [f"{name.replace('_', ' ')} leaves {left.sum()}"] if left.sum() < before else []
         whose = _why_not_as_today(snapshot, int(account))
         if snapshot.may_stay[account] or left.any():
             whose = f"{whose}, and no pod fits"
