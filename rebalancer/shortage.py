@@ -131,9 +131,11 @@ def _sentence(snapshot: Snapshot, resource: _Resource, accounts: np.ndarray, hol
     who = f"{len(holders)} {resource.who} ({people}) have"
     if len(holders) == 1:
         who = f"only {resource.who.removesuffix('s')} ({people}) has"
+    described = _described(snapshot, accounts)
+    several = " and " in described.partition(" in ")[0]
     return (
-        f"{_described(snapshot, accounts)} needs {_amount(need, resource)} {resource.unit}, "
-        f"its {who} {_amount(have, resource)}: "
+        f"{described} {'need' if several else 'needs'} {_amount(need, resource)} {resource.unit}, "
+        f"{'their' if several else 'its'} {who} {_amount(have, resource)}: "
         f"{_amount(need - have, resource)} short ({resource.rule.replace('_', ' ')}, {counted})."
     )
 

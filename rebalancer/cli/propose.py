@@ -198,9 +198,12 @@ def _print_moves(proposal: Proposal) -> None:
     moves = proposal.moves
     if moves.empty:
         return
+    accounts = proposal.book.accounts
+    names = dict(zip(accounts["account_id"], accounts["name"], strict=True))
     rows = [
         (
             row["account_id"],
+            names[row["account_id"]],
             row["from_am"] or "-",
             row["to_am"],
             row["tier"],
@@ -210,7 +213,7 @@ def _print_moves(proposal: Proposal) -> None:
         )
         for row in moves.head(SHOWN_MOVES).to_dict("records")
     ]
-    columns = ["account", "from", "to", "tier", ">ARR", ">at risk", "why"]
+    columns = ["account", "name", "from", "to", "tier", ">ARR", ">at risk", "why"]
     more = len(moves) - len(rows)
     title = f"The {len(rows)} most costly of {len(moves):,} moves" if more > 0 else counted(len(moves), "move")
     console().print(table(title, columns, rows))

@@ -25,6 +25,9 @@ WILLING = (Receiving.name, OpenHeadcount.name)
 DISRUPTION, CONTINUITY, FIT, TIES = "disruption", "continuity", "fit", "ties"
 
 
+TIE_STEP, TIE_CYCLE = 383, 1009
+"""Seat ranks weigh differently from account to account, so that two equal accounts can't be swapped unnoticed."""
+
 SEVERAL_SEATS = "several seats"
 """Name of the seat of a family whose members sit in more than one."""
 
@@ -155,7 +158,7 @@ def _level_costs(snapshot: Snapshot, arcs: Arcs, names: list[str]) -> list[np.nd
         DISRUPTION: snapshot.costs.of(arcs.account, arcs.am_changed, arcs.csm_changed),
         CONTINUITY: arcs.csm_changed.astype(np.int64) + (arcs.am_changed & arcs.csm_changed),
         FIT: fit_costs(arcs),
-        TIES: seat.astype(np.int64),
+        TIES: seat * (1 + arcs.account * TIE_STEP % TIE_CYCLE),
     }
     return [arcs.per_arc(costs[name]) for name in names]
 
