@@ -198,7 +198,7 @@ def _joined(
         floor=np.where(is_pool, 0, people.floor[first]),
         departed=departed,
         receiving=any_of(people.receiving),
-        started=any_of(people.started),
+        started=np.where(any_of(people.receiving), any_of(people.receiving & people.started), any_of(people.started)),
         may_be_assigned=any_of(~people.departed & ~people.away),
         max_accounts=tuple(_max_accounts(people, one, bool(pool)) for one, pool in zip(first, is_pool, strict=True)),
         tiers=_tiers(people, parts, present, today, faults),
@@ -296,7 +296,8 @@ def pod_pairs(book: Book, ams: Ams, csms: Csms) -> np.ndarray:
     frame = book.pods
     am = ams.numbers(frame["am_id"])
     csm = pd.Index(csms.ids).get_indexer(pd.Index(frame["csm_id"]))
-    here = np.array([name not in ams.gone for name in frame["am_id"]], dtype=bool) & ~csms.departed[csm]
+    here = np.array([name not in ams.gone or name in ams.members for name in frame["am_id"]], dtype=bool)
+    here &= ~csms.departed[csm]
     return np.unique(np.column_stack([am[here], csm[here]]), axis=0)
 
 

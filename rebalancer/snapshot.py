@@ -54,8 +54,9 @@ class Accounts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything rules need: see the module's docstring. `profiles` has columns tier, region, language, skills.
+    """Everything rules need: see the module's docstring.
 
+    `profiles` has columns tier, region, language, skills, own_tier; `tier` is that of the family's highest account.
     `frame` holds the rows of `accounts` that are in the plan, `excluded` the others.
     """
 
@@ -150,7 +151,7 @@ def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measu
     ams, csms = read_ams(book, model, frame, tiers, faults), read_csms(book, model)
     pods_active = len(book.pods) > 0 and model.pods.mode == "on"
     family = together(frame, book.accounts, model)
-    profile, profiles = _profiles(frame, _highest_tier(tiers, family))
+    profile, profiles = _profiles(frame, _highest_tier(tiers, family), tiers)
     accounts = _accounts(book, frame, model, tiers, family, profile, ams, pods_active)
     _check_fixed_seats(frame, accounts, ams, csms, pods_active, faults)
     _warn_of_lifted_locks(book, frame, model, accounts, ams, faults)
@@ -206,9 +207,10 @@ def _highest_tier(tiers: np.ndarray, family: np.ndarray) -> np.ndarray:
     return highest
 
 
-def _profiles(frame: pd.DataFrame, tiers: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+def _profiles(frame: pd.DataFrame, tiers: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
     skills = frame["skills"].map(lambda tags: ";".join(sorted(tags)))
-    keys = pd.DataFrame({"tier": tiers, "region": frame["region"], "language": frame["language"], "skills": skills})
+    tags = {"region": frame["region"], "language": frame["language"], "skills": skills}
+    keys = pd.DataFrame({"tier": tiers, **tags, "own_tier": own})
     profile = keys.groupby(list(keys.columns), sort=True).ngroup().to_numpy()
     first = np.unique(profile, return_index=True)[1]
     return profile, keys.iloc[first].reset_index(drop=True)

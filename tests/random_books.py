@@ -51,6 +51,8 @@ def proposal_of(
         if {fault.code for fault in error} != {"no_seat"}:
             raise
         return None
+    except rb.NoLegalPlan:
+        return None
 
 
 def random_case(

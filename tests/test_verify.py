@@ -360,8 +360,8 @@ def test_a_new_csm_must_lie_in_the_region_and_receive():
 
 @pytest.mark.parametrize(
     "am",
-    ["leave,,,", "open,,,", "active,2026-01-02,,", "active,,false,", "active,,,manager"],
-    ids=["on leave", "open headcount", "starts tomorrow", "receives nothing", "a manager"],
+    ["leave,,,", "active,,false,", "active,,,manager"],
+    ids=["on leave", "receives nothing", "a manager"],
 )
 def test_who_does_not_receive_gets_nothing(am):
     ams = f"am_id,status,starts_on,receives,role\nE-1,,,,\nE-2,{am}"
@@ -568,6 +568,7 @@ PROPOSAL = {
     ],
     "disruption": {"revenue_at_risk": 43704, "accounts": 2, "units": 5.2},
     "moves": {"accounts": 3, "arr": 101000, "share": 0.6, "csm_changes": 1, "pod_breaks": 1, "forced": 2},
+    "warnings": ["pod P-1 ends with 2 accounts, fewer than 25", "pod P-2 ends with 3 accounts, fewer than 25"],
 }
 
 
@@ -994,7 +995,8 @@ def test_verify_imports_nothing_of_what_it_checks():
 def test_the_checks_are_named_after_the_rules():
     assert set(CHECKS) == {
         "one_seat", "units_cap", "floor", "accounts_limit", "tier_segmentation", "blended_limit", "region", "language",
-        "skill", "receiving", "departures", "locks", "pods", "csm_load", "pod_continuity",
+        "skill", "receiving", "open_headcount", "departures", "pools", "locks", "fatigue", "pods", "csm_load",
+        "pod_continuity", "families", "budgets", "pod_size",
     }  # fmt: skip
     assert set(ELASTIC) < set(CHECKS)
     assert all(check.__doc__ for check in CHECKS.values())

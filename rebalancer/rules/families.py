@@ -42,6 +42,7 @@ class FamilyArcs:
         self.alone = (accounts.family < 0) | dissolved
         self.owner = accounts.owner.tolist()
         self.csm = accounts.csm.tolist()
+        self.assign_to = accounts.assign_to.tolist()
         self.may_go = eligible[accounts.profile] if (accounts.family >= 0).any() else np.zeros((0, 0), dtype=bool)
         pairs = snapshot.pod_pairs
         self.in_pod = {(int(am), int(csm)) for am, csm in pairs}
@@ -79,7 +80,8 @@ class FamilyArcs:
 
     def _admits(self, book: int, members: list[int]) -> bool:
         """The book may take all of the members that do not belong to it today."""
-        return all(self.owner[m] == book or self.may_go[m, book] for m in members)
+        named = self.assign_to
+        return all(book in (self.owner[m], named[m]) or self.may_go[m, book] for m in members)
 
     def _united(self, members: list[int], book: int) -> Iterator[Arc]:
         """The members in one book, once for every CSM that those who can't keep theirs may take."""
@@ -109,9 +111,6 @@ class FamilyArcs:
 
 
 def to_dissolve(snapshot: Snapshot, with_arcs: np.ndarray) -> np.ndarray:
-    """Members of families that no arc is left for because the planner assigned some of them elsewhere."""
-    accounts = snapshot.accounts
-    assigned = (accounts.assign_to != NONE) | (accounts.assign_csm != NONE)
-    stranded = np.unique(accounts.family[(accounts.family >= 0) & ~with_arcs])
-    named = np.unique(accounts.family[(accounts.family >= 0) & assigned])
-    return np.isin(accounts.family, np.intersect1d(stranded, named))
+    """Members of families that no arc is left for, mostly because the planner assigned some of them elsewhere."""
+    family = snapshot.accounts.family
+    return np.isin(family, np.unique(family[(family >= 0) & ~with_arcs]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,7 +88,9 @@ def _admitted(snapshot: Snapshot, rules: tuple[Rule, ...], eligible: np.ndarray,
 
 def legacy(snapshot: Snapshot, tag_rules: tuple[Rule, ...]) -> np.ndarray:
     """Per account: its present owner breaks today's eligibility (whether that owner receives is no matter)."""
-    fits = [allowed for rule in tag_rules if (allowed := rule.eligible(snapshot)) is not None]
+    profiles = snapshot.profiles
+    by_itself = replace(snapshot, profiles=profiles.assign(tier=profiles["own_tier"]))
+    fits = [allowed for rule in tag_rules if (allowed := rule.eligible(by_itself)) is not None]
     owned = snapshot.accounts.owner != NONE
     allowed = np.logical_and.reduce(fits)
     return owned & ~allowed[snapshot.accounts.profile, snapshot.accounts.owner]

@@ -25,8 +25,12 @@ def pod_size_warnings(snapshot: Snapshot, to_am: np.ndarray) -> Iterator[str]:
         return
     least, most = snapshot.model.pods.size
     held = snapshot.per_am(to_am, np.ones(len(to_am), dtype=np.int64))
-    pods = snapshot.book.pods.drop_duplicates(["pod_id", "am_id"])
-    for pod, person in zip(pods["pod_id"], pods["am_id"], strict=True):
-        number = int(held[snapshot.ams.of_person[person]])
-        if person not in snapshot.ams.gone and not least <= number <= most:
-            yield f"pod {pod} ({person}) ends with {number} accounts; {least} to {most} is what a pod covers."
+    books: dict[str, set[int]] = {}
+    for pod, person in zip(snapshot.book.pods["pod_id"], snapshot.book.pods["am_id"], strict=True):
+        if person not in snapshot.ams.gone:
+            books.setdefault(pod, set()).add(snapshot.ams.of_person[person])
+    for pod, of_pod in books.items():
+        number = int(held[sorted(of_pod)].sum())
+        who = ", ".join(snapshot.ams.ids[book] for book in sorted(of_pod))
+        if not least <= number <= most:
+            yield f"pod {pod} ({who}) ends with {number} accounts; {least} to {most} is what a pod covers."

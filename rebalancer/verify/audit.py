@@ -44,7 +44,8 @@ def verify_tables(
         _check_known("measure", measure, MEASURES)
         if not isinstance(proposal, Mapping):
             raise UnreadableError("proposal.json is not an object")
-        plan = read_plan(Ledger.build(tables, model, effective_date, scope), assignments)
+        ledger = Ledger.build(tables, model, effective_date, scope)
+        plan = read_plan(ledger, assignments, proposal.get("warnings"))
     except UnreadableError as error:
         return [Violation("recount", str(error))]
     found = [*_rules(plan, legal=proposal.get("legal") is True), *recount.assignments(plan)]

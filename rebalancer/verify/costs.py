@@ -6,13 +6,15 @@ from fractions import Fraction
 
 from rebalancer.coverage import MEASURES
 from rebalancer.errors import UsageError
-from rebalancer.verify.facts import Account, Facts
+from rebalancer.verify.accounts import Account
+from rebalancer.verify.facts import Facts
 from rebalancer.verify.scales import half_up, step, whole_years
 
 
-def changes(account: Account, am_id: str, csm_id: str) -> tuple[bool, bool]:
-    """Whether an existing AM, and an existing CSM, changes; a first one is no change."""
-    return bool(account.owner) and am_id != account.owner, bool(account.csm) and csm_id != account.csm
+def changes(facts: Facts, account: Account, am_id: str, csm_id: str) -> tuple[bool, bool]:
+    """Whether an existing book, and an existing CSM, changes; a first one is no change."""
+    am_changes = bool(account.owner) and not facts.stays(account, am_id)
+    return am_changes, bool(account.csm) and csm_id != account.csm
 
 
 def risk(facts: Facts, account: Account) -> Fraction:
@@ -30,7 +32,7 @@ def risk(facts: Facts, account: Account) -> Fraction:
 
 def cost(facts: Facts, account: Account, am_id: str, csm_id: str, measure: str) -> int:
     """The disruption of one account in a seat, an integer in the measure."""
-    am, csm = changes(account, am_id, csm_id)
+    am, csm = changes(facts, account, am_id, csm_id)
     if measure == "accounts":
         return int(am)
     if measure == "units":

@@ -1,48 +1,33 @@
-"""Facts: the accounts, AMs, CSMs and pods of the input tables in plain integers, fractions, dates and sets."""
+"""Facts: the accounts, AMs, books, CSMs and pods of the input tables in plain integers, fractions, dates and sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from fractions import Fraction
+from functools import cached_property
 from typing import Self
 
 import pandas as pd
 
 from rebalancer.coverage import BookLimits, CoverageModel
 from rebalancer.tables import TIERS
+from rebalancer.verify.accounts import Account, read_account, recently_moved, ultimate_parents
 from rebalancer.verify.people import Am, Csm, read_am, read_csm
+from rebalancer.verify.pooling import read_books
 from rebalancer.verify.scales import Scales
-from rebalancer.verify.text import Record, UnreadableError, as_day, columns_of, records
+from rebalancer.verify.text import UnreadableError, as_day, columns_of, records
 
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account today. `units` are hundredths, `weight` millionths of a CSM; `locked` means not lifted."""
-
-    account_id: str
-    owner: str
-    csm: str
-    arr: int
-    tier: str
-    units: int
-    weight: int
-    region: frozenset[str]
-    language: frozenset[str]
-    skills: frozenset[str]
-    locked: bool
-    assign_to: str
-    assign_csm: str
-    renewal_date: date | None
-    health: Fraction | None
-    owner_since: date | None
+PodRow = tuple[str, str, str]
+"""pod_id, am_id, csm_id."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything the checks know about a book. `held` are the tiers of each AM's book today, `podded` the
-    AMs who share a pod with a CSM who receives.
+    """Everything the checks know about a team. `accounts` are those that are planned, `excluded` all others.
+
+    `books` are the AMs who are in no pool, and the pools, each as one `Am`; `pool_of` is the pool of every member.
+    `roots` are the ultimate parents of all accounts, `tired` those whose AM changed too lately to change again.
     """
 
     model: CoverageModel
@@ -50,12 +35,15 @@ class Facts:
     day: date
     scope: str
     accounts: Mapping[str, Account]
+    excluded: Mapping[str, Account]
+    roots: Mapping[str, str]
+    tired: frozenset[str]
     ams: Mapping[str, Am]
+    books: Mapping[str, Am]
+    pool_of: Mapping[str, str]
     csms: Mapping[str, Csm]
-    pods: frozenset[tuple[str, str]]
+    pod_rows: tuple[PodRow, ...]
     pods_active: bool
-    held: Mapping[str, frozenset[str]]
-    podded: frozenset[str]
 
     @classmethod
     def build(
@@ -65,33 +53,55 @@ class Facts:
         day, scales = as_day(effective_date), Scales.of(model)
         ams = {row.key: read_am(row, model, day) for row in records(tables, "ams", "am_id")}
         csms = {row.key: read_csm(row, model, day) for row in records(tables, "csms", "csm_id")}
+        pool_of, books = read_books(tables, ams)
+        present = {am_id for am_id in (*ams, *books) if not books[pool_of.get(am_id, am_id)].departed}
         rows = records(tables, "accounts", "account_id")
-        accounts = {row.key: _account(row, model, scales, day, ams) for row in rows}
+        everyone = {row.key: read_account(row, model, scales, day, present) for row in rows}
         pods = _pods(tables)
-        _check_known(accounts, ams, csms, pods)
+        _check_known(everyone, {*ams, *books}, csms)
+        _check_pods(pods, ams, csms)
         pods_active = bool(pods) and model.pods.mode == "on"
         if not pods_active:  # then CSMs are no part of the plan, and assign_csm has no effect
-            accounts = {key: replace(account, assign_csm="") for key, account in accounts.items()}
-        held: dict[str, set[str]] = {am_id: set() for am_id in ams}
-        for account in accounts.values():
-            held.get(account.owner, set()).add(account.tier)
+            everyone = {key: replace(account, assign_csm="") for key, account in everyone.items()}
         return cls(
             model=model,
             scales=scales,
             day=day,
             scope=scope,
-            accounts=accounts,
+            accounts={key: account for key, account in everyone.items() if not account.excluded},
+            excluded={key: account for key, account in everyone.items() if account.excluded},
+            roots=ultimate_parents({row.key: row.text("parent_id") for row in rows}),
+            tired=recently_moved(tables, model, day),
             ams=ams,
+            books=books,
+            pool_of=pool_of,
             csms=csms,
-            pods=pods,
+            pod_rows=pods,
             pods_active=pods_active,
-            held={am_id: frozenset(tiers) for am_id, tiers in held.items()},
-            podded=frozenset(am_id for am_id, csm_id in pods if csms[csm_id].receives),
         )
 
+    def book_of(self, am_id: str) -> str:
+        """The book of an AM or a pool: the pool of a member, else the id itself."""
+        return self.pool_of.get(am_id, am_id)
+
     def am_departed(self, am_id: str) -> bool:
-        """True where that AM is known and has left by the effective date."""
-        return am_id in self.ams and self.ams[am_id].departed
+        """True where that AM, or every member of that pool, has left by the effective date."""
+        person = self.ams.get(am_id) or self.books.get(am_id)
+        return person is not None and person.departed
+
+    def homeless(self, account: Account) -> bool:
+        """Whether the account has no owner, or one whose book has left."""
+        return not account.owner or self.am_departed(self.book_of(account.owner))
+
+    def stays(self, account: Account, am_id: str) -> bool:
+        """Whether that AM or pool stands for the book that the account is in today."""
+        return self.book_of(am_id) == self.book_of(account.owner)
+
+    def seat_in(self, account: Account, book_id: str) -> str:
+        """How a plan writes that the account ends in a book: its owner where that one is there, else the book."""
+        owner = account.owner
+        kept = self.book_of(owner) == book_id and (owner not in self.pool_of or not self.am_departed(owner))
+        return owner if kept else book_id
 
     def csm_departed(self, csm_id: str) -> bool:
         """True where that CSM is known and has left by the effective date."""
@@ -102,59 +112,84 @@ class Facts:
         books = self.model.books
         return {"segmented": books.segmented, "blended": books.blended}.get(kind, BookLimits())
 
+    @cached_property
+    def held(self) -> dict[str, frozenset[str]]:
+        """The tiers of each book today."""
+        held: dict[str, set[str]] = {book_id: set() for book_id in self.books}
+        for account in self.accounts.values():
+            held.get(self.book_of(account.owner), set()).add(account.tier)
+        return {book_id: frozenset(tiers) for book_id, tiers in held.items()}
 
-def _account(row: Record, model: CoverageModel, scales: Scales, day: date, ams: Mapping[str, Am]) -> Account:
-    arr, owner = row.whole("arr"), row.text("owner")
-    tier = row.choice("tier", TIERS) or scales.tier_of(arr)
-    stays = owner in ams and not ams[owner].departed
-    return Account(
-        account_id=row.key,
-        owner=owner,
-        csm=row.text("csm"),
-        arr=arr,
-        tier=tier,
-        units=scales.units(tier, row.number("products"), row.number("stakeholders"), row.number("complexity")),
-        weight=scales.csm_weight(arr),
-        region=row.tags("region"),
-        language=row.tags("language"),
-        skills=row.tags("skills"),
-        locked=stays and _is_locked(row, model, day),
-        assign_to=row.text("assign_to"),
-        assign_csm=row.text("assign_csm"),
-        renewal_date=row.day("renewal_date"),
-        health=row.number("health"),
-        owner_since=row.day("owner_since"),
-    )
+    @cached_property
+    def pods(self) -> frozenset[tuple[str, str]]:
+        """Every pair of a book and a CSM who share a pod."""
+        return frozenset((self.book_of(am_id), csm_id) for _, am_id, csm_id in self.pod_rows)
+
+    @cached_property
+    def pod_csms(self) -> dict[str, tuple[str, ...]]:
+        """The receiving CSMs of each book's pod, sorted; books without one are left out."""
+        found: dict[str, list[str]] = {}
+        for book_id, csm_id in sorted(self.pods):
+            if self.csms[csm_id].receives:
+                found.setdefault(book_id, []).append(csm_id)
+        return {book_id: tuple(csm_ids) for book_id, csm_ids in found.items()}
+
+    @cached_property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """The families that stay together, by root: their planned members, at least two, sorted."""
+        policy, found = self.model.families, dict[str, list[str]]()
+        for account_id in sorted(self.accounts):
+            found.setdefault(self.roots[account_id], []).append(account_id)
+        usual = policy.mode == "together"
+        return {
+            root: tuple(members)
+            for root, members in found.items()
+            if len(members) > 1 and ((usual and root not in policy.free) or root in policy.together)
+        }
+
+    @cached_property
+    def judged(self) -> dict[str, Account]:
+        """Accounts as the rules of seats see them: members of a family that stays together have its highest tier."""
+        judged = dict(self.accounts)
+        for members in self.families.values():
+            highest = min((self.accounts[member].tier for member in members), key=TIERS.index)
+            judged |= {member: replace(self.accounts[member], tier=highest) for member in members}
+        return judged
+
+    @cached_property
+    def pools(self) -> frozenset[str]:
+        """The ids of all pools."""
+        return frozenset(self.pool_of.values())
+
+    @cached_property
+    def has_pool(self) -> bool:
+        """Whether there is a pool that has not left."""
+        return any(not self.books[pool_id].departed for pool_id in self.pools)
 
 
-def _is_locked(row: Record, model: CoverageModel, day: date) -> bool:
-    until, hold = row.day("lock_until"), row.day("ae_hold_until")
-    by_hand = model.locks.manual and row.flag("lock") is True and (until is None or until >= day)
-    return by_hand or (model.locks.ae_hold and hold is not None and hold >= day)
-
-
-def _pods(tables: Mapping[str, pd.DataFrame]) -> frozenset[tuple[str, str]]:
+def _pods(tables: Mapping[str, pd.DataFrame]) -> tuple[PodRow, ...]:
     if "pods" not in tables:
-        return frozenset()
-    columns = columns_of(tables["pods"], "inputs: pods", ("am_id", "csm_id"))
-    return frozenset(zip(columns["am_id"], columns["csm_id"], strict=True))
+        return ()
+    columns = columns_of(tables["pods"], "inputs: pods", ("pod_id", "am_id", "csm_id"))
+    return tuple(zip(columns["pod_id"], columns["am_id"], columns["csm_id"], strict=True))
 
 
-def _check_known(
-    accounts: Mapping[str, Account], ams: Mapping[str, Am], csms: Mapping[str, Csm], pods: frozenset[tuple[str, str]]
-) -> None:
+def _check_known(accounts: Mapping[str, Account], owners: Collection[str], csms: Mapping[str, Csm]) -> None:
     """Refuse ids that point nowhere; CSMs are free text where there is no csms table."""
-    if not accounts or not ams:
+    if not accounts or not owners:
         raise UnreadableError("inputs: there are no accounts or no AMs")
     for account in accounts.values():
         for name, value, known in (
-            ("owner", account.owner, ams),
-            ("assign_to", account.assign_to, ams),
+            ("owner", account.owner, owners),
+            ("assign_to", account.assign_to, owners),
             ("csm", account.csm, csms or {account.csm}),
             ("assign_csm", account.assign_csm, csms or {account.assign_csm}),
         ):
             if value and value not in known:
                 raise UnreadableError(f"inputs: accounts {account.account_id}, column {name}: there is no {value}")
-    for am_id, csm_id in sorted(pods):
+
+
+def _check_pods(pods: tuple[PodRow, ...], ams: Mapping[str, Am], csms: Mapping[str, Csm]) -> None:
+    for _, am_id, csm_id in sorted(pods):
         if am_id not in ams or csm_id not in csms:
             raise UnreadableError(f"inputs: pods names {am_id} with {csm_id}, and one of them is not there")

@@ -14,7 +14,10 @@ from rebalancer.verify.text import Record
 
 @dataclass(frozen=True, slots=True)
 class Am:
-    """An AM on the effective date. `capacity` and `floor` are hundredths; `tiers` are declared or its role's."""
+    """An AM on the effective date, or a pool as one. `capacity` and `floor` are hundredths.
+
+    `receives` leaves open headcount aside: `vacant` is an AM who is not there yet, where the model gives it nothing.
+    """
 
     am_id: str
     kind: str
@@ -28,6 +31,7 @@ class Am:
     departed: bool
     on_leave: bool
     receives: bool
+    vacant: bool
     max_accounts: int | None
     role_max: int | None
 
@@ -69,7 +73,8 @@ def read_am(row: Record, model: CoverageModel, day: date) -> Am:
         floor=int(capacity * (Fraction(model.limits.floor) if least is None else least) // 1),
         departed=departed,
         on_leave=status == "leave",
-        receives=willing and not departed and status not in ("leave", "open") and (starts is None or starts <= day),
+        receives=willing and not departed and status != "leave",
+        vacant=not model.headcount.open and (status == "open" or (starts is not None and starts > day)),
         max_accounts=None if most is None else int(most // 1),
         role_max=role.max_accounts if role else None,
     )

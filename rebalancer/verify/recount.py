@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import pandas as pd
 
+from rebalancer.verify.accounts import Account
+from rebalancer.verify.figures import SHOWN, Figure, Rounded, compare
 from rebalancer.verify.people import Am
 from rebalancer.verify.plan import FILE, Plan
 from rebalancer.verify.rows import Load, loads, today
@@ -15,91 +16,57 @@ from rebalancer.verify.scales import WHOLE_CSM
 from rebalancer.verify.text import UnreadableError, columns_of, exact
 from rebalancer.verify.violation import Violation
 
-SHOWN = 20
-"""Differences of one column that are shown; the rest is counted."""
-
-
-@dataclass(frozen=True)
-class Rounded:
-    """A figure that is written with four decimals, either way at a half."""
-
-    value: Fraction
-
-
-Figure = str | bool | int | Fraction | Rounded | None
-
-
-def agrees(claimed: str, figure: Figure) -> bool:
-    """Whether a cell says what was recounted."""
-    if figure is None or isinstance(figure, str):
-        return claimed == (figure or "")
-    if isinstance(figure, bool):
-        return claimed.lower() == ("true" if figure else "false")
-    number = exact(claimed)
-    if number is None or not isinstance(figure, Rounded):
-        return number == figure
-    return abs(number - figure.value) <= Fraction(1, 20_000) and (10_000 * number).denominator == 1
-
-
-def shown(figure: Figure) -> str:
-    """A recounted figure in a message."""
-    if isinstance(figure, Rounded):
-        return f"{float(figure.value):.4f}"
-    if isinstance(figure, bool):
-        return "true" if figure else "false"
-    if isinstance(figure, Fraction):
-        return str(int(figure)) if figure.denominator == 1 else repr(float(figure))
-    return "nothing" if figure in (None, "") else str(figure)
-
-
-def compare(
-    file: str, key: str, ids: Sequence[str], claimed: Mapping[str, list[str]], recounted: Mapping[str, Sequence[Figure]]
-) -> Iterator[Violation]:
-    """A violation for every cell that differs, at most `SHOWN` a column; a missing column is one violation."""
-    for column, figures in recounted.items():
-        if column not in claimed:
-            yield Violation("recount", f"{file} has no column {column}")
-            continue
-        wrong = [at for at, figure in enumerate(figures) if not agrees(claimed[column][at], figure)]
-        for at in wrong[:SHOWN]:
-            said = f"{claimed[column][at] or 'nothing'}, recounted {shown(figures[at])}"
-            yield Violation("recount", f"{file}, column {column}, {key} {ids[at]}: claimed {said}")
-        if len(wrong) > SHOWN:
-            yield Violation("recount", f"{file}, column {column}: {len(wrong) - SHOWN:,} more differ")
-
 
 def assignments(plan: Plan) -> Iterator[Violation]:
     """Every figure of `assignments.csv`."""
     ids, ledger = list(plan.index), plan.ledger
-    accounts = [ledger.accounts[account_id] for account_id in ids]
-    moved = [plan.moved(account_id) for account_id in ids]
-    recounted: dict[str, list[Figure]] = {
-        "tier": [account.tier for account in accounts],
-        "units": [Fraction(account.units, 100) for account in accounts],
-        "arr": [account.arr for account in accounts],
-        "moved": [*moved],
-        "forced": [plan.forced(account_id) for account_id in ids],
-        "csm_changed": [plan.changes(account_id)[1] for account_id in ids],
-        "locked": [account.locked for account in accounts],
-        "legacy": [not gone and ledger.is_legacy(account) for gone, account in zip(moved, accounts, strict=True)],
-        "disruption": [plan.revenue_at_risk[account_id] for account_id in ids],
-    }
+    everyone = {**ledger.accounts, **ledger.excluded}
+    rows = [{**_weights(everyone[name]), **(_ends(plan, name) if name in plan.seats else LEFT_OUT)} for name in ids]
+    recounted = {column: [row[column] for row in rows] for column in COLUMNS}
     yield from compare(FILE, "account", ids, _picked(plan.columns, plan.index.values()), recounted)
 
 
+LEFT_OUT: dict[str, Figure] = {
+    **dict.fromkeys(("moved", "forced", "csm_changed", "locked", "legacy"), False),
+    "disruption": 0,
+}
+"""What is said of every account that is excluded from the plan."""
+
+COLUMNS = ("tier", "units", "arr", *LEFT_OUT)
+
+
+def _weights(account: Account) -> dict[str, Figure]:
+    return {"tier": account.tier, "units": Fraction(account.units, 100), "arr": account.arr}
+
+
+def _ends(plan: Plan, account_id: str) -> dict[str, Figure]:
+    account, moved = plan.ledger.accounts[account_id], plan.moved(account_id)
+    return {
+        "moved": moved,
+        "forced": plan.forced(account_id),
+        "csm_changed": plan.changes(account_id)[1],
+        "locked": account.locked,
+        "legacy": not moved and plan.ledger.is_legacy(account),
+        "disruption": plan.revenue_at_risk[account_id],
+    }
+
+
 def books(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
-    """Every figure of `books.csv`, one row per AM; its role and its binding limit are not recounted."""
+    """Every figure of `books.csv`, one row per book; an AM's role and the binding limit are not recounted."""
     ledger = plan.ledger
-    columns, ids, problems = _aligned("books.csv", "am_id", frame, list(ledger.ams))
+    columns, ids, problems = _aligned("books.csv", "am_id", frame, list(ledger.books))
     yield from problems
     before, after = loads(ledger, today(ledger))[0], loads(ledger, plan.seats)[0]
     lost, gained = _flows(plan)
-    recounted: dict[str, list[Figure]] = {"capacity": [Fraction(ledger.ams[am_id].capacity, 100) for am_id in ids]}
+    recounted: dict[str, list[Figure]] = {"capacity": [Fraction(ledger.books[am_id].capacity, 100) for am_id in ids]}
+    if ledger.pools:
+        said = columns.get("role", [""] * len(ids))
+        recounted["role"] = ["pool" if am_id in ledger.pools else said[at] for at, am_id in enumerate(ids)]
     for when, held in (("before", before), ("after", after)):
         recounted |= {
             f"units_{when}": [Fraction(held[am_id].units, 100) for am_id in ids],
-            f"utilization_{when}": [_utilization(held[am_id], ledger.ams[am_id]) for am_id in ids],
-            f"band_{when}": [_band(plan, held[am_id], ledger.ams[am_id]) for am_id in ids],
+            f"utilization_{when}": [_utilization(held[am_id], ledger.books[am_id]) for am_id in ids],
+            f"band_{when}": [_band(plan, held[am_id], ledger.books[am_id]) for am_id in ids],
             f"accounts_{when}": [held[am_id].accounts for am_id in ids],
             f"arr_{when}": [held[am_id].arr for am_id in ids],
         }
@@ -127,7 +94,7 @@ FLAGS = ("moved", "forced", "csm_changed", "locked", "legacy")
 
 def moves(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
     """`moves.csv` holds exactly the accounts that move, and says of them what `assignments.csv` says."""
-    changed = [account_id for account_id in plan.index if plan.moved(account_id)]
+    changed = [account_id for account_id in plan.seats if plan.moved(account_id)]
     columns, ids, problems = _aligned("moves.csv", "account_id", frame, changed)
     yield from problems
     said = _picked(plan.columns, [plan.index[account_id] for account_id in ids])
@@ -172,14 +139,14 @@ def _aligned(
 
 
 def _flows(plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
-    """How many accounts each AM loses and gains."""
+    """How many accounts each book loses and gains."""
     lost: dict[str, int] = {}
     gained: dict[str, int] = {}
     for account_id, (am_id, _) in plan.seats.items():
         if plan.moved(account_id):
-            owner = plan.ledger.accounts[account_id].owner
-            lost[owner] = lost.get(owner, 0) + 1
-            gained[am_id] = gained.get(am_id, 0) + 1
+            left, entered = plan.ledger.book_of(plan.ledger.accounts[account_id].owner), plan.ledger.book_of(am_id)
+            lost[left] = lost.get(left, 0) + 1
+            gained[entered] = gained.get(entered, 0) + 1
     return lost, gained
 
 

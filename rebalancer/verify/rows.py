@@ -16,7 +16,7 @@ ELASTIC = ("units_cap", "floor", "accounts_limit", "blended_limit", "csm_load")
 
 @dataclass(slots=True)
 class Load:
-    """What one AM or CSM holds."""
+    """What one book or CSM holds."""
 
     units: int = 0
     weight: int = 0
@@ -27,7 +27,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One limit on one AM or CSM: `low` or `high` is set; `what` it counts is units, load, accounts or a tier's."""
+    """One limit on one book or CSM: `low` or `high` is set; `what` it counts is units, load, accounts or a tier's."""
 
     rule: str
     subject: str
@@ -66,34 +66,37 @@ def _parts(value: int | None, digits: int) -> str:
 
 
 def loads(facts: Facts, seats: Seats) -> tuple[dict[str, Load], dict[str, Load]]:
-    """What every known AM and every known CSM holds in those seats."""
-    ams = {am_id: Load() for am_id in facts.ams}
+    """What every book and every known CSM holds in those seats."""
+    books = {book_id: Load() for book_id in facts.books}
     csms = {csm_id: Load() for csm_id in facts.csms}
     for account_id, (am_id, csm_id) in seats.items():
         account = facts.accounts[account_id]
-        for load in (ams.get(am_id), csms.get(csm_id)):
+        for load in (books.get(facts.book_of(am_id)), csms.get(csm_id)):
             if load is not None:
                 load.units += account.units
                 load.weight += account.weight
                 load.arr += account.arr
                 load.accounts += 1
                 load.tiers[account.tier] = load.tiers.get(account.tier, 0) + 1
-    return ams, csms
+    return books, csms
 
 
 def today(facts: Facts) -> dict[str, tuple[str, str]]:
-    """Every account in the seat it has."""
-    return {account.account_id: (account.owner, account.csm) for account in facts.accounts.values()}
+    """Every account in the seat it has, written as a plan that changes nothing writes it."""
+    return {
+        account.account_id: (facts.seat_in(account, facts.book_of(account.owner)), account.csm)
+        for account in facts.accounts.values()
+    }
 
 
 def elastic_rows(facts: Facts, seats: Seats) -> list[Row]:
-    """Every elastic limit of AMs and CSMs who have not left, with what it holds in those seats."""
+    """Every elastic limit of books and CSMs that have not left, with what it holds in those seats."""
     before, _ = loads(facts, today(facts)) if facts.scope == "repair" else ({}, {})
-    ams, csms = loads(facts, seats)
+    books, csms = loads(facts, seats)
     rows: list[Row] = []
-    for am_id, am in facts.ams.items():
-        if not am.departed:
-            rows += _am_rows(facts, am, ams[am_id], before.get(am_id))
+    for book_id, book in facts.books.items():
+        if not book.departed:
+            rows += _book_rows(facts, book, books[book_id], before.get(book_id))
     if facts.pods_active:
         rows += [
             Row("csm_load", csm_id, "load", csms[csm_id].weight, high=csm.limit)
@@ -103,10 +106,10 @@ def elastic_rows(facts: Facts, seats: Seats) -> list[Row]:
     return rows
 
 
-def _am_rows(facts: Facts, am: Am, load: Load, before: Load | None) -> Iterator[Row]:
+def _book_rows(facts: Facts, am: Am, load: Load, before: Load | None) -> Iterator[Row]:
     high = units_limit(facts, am, None if before is None else before.units)
     yield Row("units_cap", am.am_id, "units", load.units, high=high)
-    if am.receives and am.floor > 0:
+    if am.receives and not am.vacant and am.floor > 0:
         yield Row("floor", am.am_id, "units", load.units, low=am.floor)
     for rule, what, high in count_limits(facts, am):
         held = load.accounts if what == "accounts" else load.tiers.get(what.removesuffix(" accounts"), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -37,6 +38,14 @@ def half_up(value: Fraction) -> int:
 def whole_years(since: date, day: date) -> int:
     """Full calendar years from `since` to `day`."""
     return day.year - since.year - ((day.month, day.day) < (since.month, since.day))
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of an earlier month, or that month's last; the first of all days where there is none."""
+    year, month = divmod(12 * day.year + day.month - 1 - months, 12)
+    if year < 1:
+        return date.min
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True)

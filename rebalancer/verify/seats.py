@@ -1,117 +1,43 @@
 """The rules that one account's seat keeps or breaks on its own, whatever the others do.
 
-Each takes the facts, an account and the seat (AM, CSM or "") proposed for it, and returns what is wrong in words,
-or an empty text. They speak of what changes: an account that keeps its AM keeps it however it came there.
+Each takes the facts, an account and the seat (AM or pool, CSM or "") proposed for it, and returns what is wrong in
+words, or an empty text. They speak of what changes: an account that keeps its book keeps it however it came there.
+Members of a family that stays together are given as `Facts.judged` has them, with the family's highest tier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
+from rebalancer.verify.accounts import Account
 from rebalancer.verify.costs import changes
-from rebalancer.verify.facts import Account, Facts
-from rebalancer.verify.people import Am
+from rebalancer.verify.facts import Facts
+from rebalancer.verify.fit import language, new_csm, region, skill, tier_segmentation
 
 SeatRule = Callable[[Facts, Account, str, str], str]
 
 
-def words(values: Iterable[str]) -> str:
-    """Values in order, for a message."""
-    return ", ".join(sorted(values))
-
-
-def allowed_tiers(facts: Facts, am: Am) -> frozenset[str]:
-    """The tiers an AM may receive; empty means any."""
-    if am.kind == "pooled":
-        return am.tiers or frozenset({"smb"})
-    if am.kind == "segmented":
-        return am.tiers or am.role_tiers or facts.held[am.am_id]
-    return am.tiers
-
-
-def misfit_tier(facts: Facts, account: Account, am: Am) -> str:
-    """Why the account's tier does not fit the AM; empty where it does."""
-    tiers = allowed_tiers(facts, am)
-    fits = not tiers or account.tier in tiers
-    return "" if fits else f"its tier is {account.tier}, a {am.kind} book that takes {words(tiers)}"
-
-
-def misfit_region(_: Facts, account: Account, am: Am) -> str:
-    """Why the account's region does not fit the AM; empty where it does."""
-    return _outside("region", account.region, am.region)
-
-
-def misfit_language(_: Facts, account: Account, am: Am) -> str:
-    """Why the account's language does not fit the AM; empty where it does."""
-    return _outside("language", account.language, am.language)
-
-
-def misfit_skill(_: Facts, account: Account, am: Am) -> str:
-    """Why the AM's skills do not cover the account's; empty where they do."""
-    lacking = account.skills - am.skills if am.skills else frozenset()
-    return f"it needs {words(lacking)}, which is not among {words(am.skills)}" if lacking else ""
-
-
-def _outside(what: str, asked: frozenset[str], tags: frozenset[str]) -> str:
-    lacking = asked - tags if tags else frozenset()
-    return f"its {what} is {words(asked)}, not one of {words(tags)}" if lacking else ""
-
-
-Misfit = Callable[[Facts, Account, Am], str]
-MISFITS: tuple[Misfit, ...] = (misfit_tier, misfit_region, misfit_language, misfit_skill)
-
-
-def _new_am(facts: Facts, account: Account, am_id: str) -> Am | None:
-    """The AM whose eligibility counts: a known one, new to the account, that no planner named."""
-    return facts.ams.get(am_id) if am_id != account.owner and not account.assign_to else None
-
-
-def _new_csm(account: Account, csm_id: str) -> bool:
-    """Whether the CSM's eligibility counts: one new to the account, that no planner named."""
-    return bool(csm_id) and csm_id != account.csm and not account.assign_csm
-
-
-def _eligible(misfit: Misfit, facts: Facts, account: Account, am_id: str) -> str:
-    am = _new_am(facts, account, am_id)
-    problem = misfit(facts, account, am) if am else ""
-    return f"goes to {am_id}: {problem}" if problem else ""
-
-
-def tier_segmentation(facts: Facts, account: Account, am_id: str, _: str) -> str:
-    """An account that changes its AM fits the new AM's tiers."""
-    return _eligible(misfit_tier, facts, account, am_id)
-
-
-def region(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
-    """An account that changes its AM or CSM lies in the new one's regions."""
-    problem = _eligible(misfit_region, facts, account, am_id)
-    if not problem and csm_id in facts.csms and _new_csm(account, csm_id):
-        outside = _outside("region", account.region, facts.csms[csm_id].region)
-        return f"goes to CSM {csm_id}: {outside}" if outside else ""
-    return problem
-
-
-def language(facts: Facts, account: Account, am_id: str, _: str) -> str:
-    """An account that changes its AM speaks one of the new AM's languages."""
-    return _eligible(misfit_language, facts, account, am_id)
-
-
-def skill(facts: Facts, account: Account, am_id: str, _: str) -> str:
-    """An account that changes its AM finds every skill it needs."""
-    return _eligible(misfit_skill, facts, account, am_id)
-
-
 def receiving(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
-    """A new AM or CSM receives accounts; a planner's `assign_to` overrides all but leave. `departures` has leavers."""
-    am, csm = facts.ams.get(am_id), facts.csms.get(csm_id)
-    if am and am_id != account.owner and not am.departed:
-        if am.on_leave:
+    """A new AM or CSM receives accounts; a planner's `assign_to` overrides all but leave. `departures` has leavers,
+    `open_headcount` those who are not there yet.
+    """
+    book, csm = facts.books.get(facts.book_of(am_id)), facts.csms.get(csm_id)
+    if book and not facts.stays(account, am_id) and not book.departed:
+        if book.on_leave:
             return f"goes to {am_id}, who is on leave"
-        if not am.receives and not account.assign_to:
+        if not book.receives and not account.assign_to:
             return f"goes to {am_id}, who receives no accounts"
-    if csm and _new_csm(account, csm_id) and not csm.receives and not (csm.departed and facts.pods_active):
+    if csm and new_csm(account, csm_id) and not csm.receives and not (csm.departed and facts.pods_active):
         return f"goes to CSM {csm_id}, who receives no accounts"
     return ""
+
+
+def open_headcount(facts: Facts, account: Account, am_id: str, _: str) -> str:
+    """An AM who is not there yet receives nothing, unless the model or the planner says so."""
+    book = facts.books.get(facts.book_of(am_id))
+    if book is None or book.departed or not book.vacant or facts.stays(account, am_id) or account.assign_to:
+        return ""
+    return f"goes to {am_id}, who is open headcount, and the model gives it nothing"
 
 
 def departures(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
@@ -122,18 +48,43 @@ def departures(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     return f"ends with CSM {csm_id}, who has left" if facts.pods_active and facts.csm_departed(csm_id) else ""
 
 
+def pools(facts: Facts, account: Account, am_id: str, _: str) -> str:
+    """Accounts come to a pool, never to its members; tiers that the model keeps for pools come to nobody else."""
+    pool_id, owner = facts.pool_of.get(am_id), account.owner
+    if pool_id is not None and am_id != owner:
+        return f"comes to {am_id}, who has no book but that of pool {pool_id}"
+    if facts.stays(account, am_id):
+        kept = facts.seat_in(account, facts.book_of(owner))
+        astray = am_id != kept and not facts.am_departed(am_id)
+        return f"stays in pool {am_id} and is not written for its owner {owner}" if astray else ""
+    for_pools = account.tier in facts.model.pools.only and facts.has_pool and not account.assign_to
+    if for_pools and am_id not in facts.pools:
+        return f"goes to {am_id}, who is no pool, and {account.tier} accounts change only to pools"
+    return ""
+
+
 def locks(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     """A locked account keeps AM and CSM, unless that CSM leaves; an assigned seat is the seat it gets."""
-    if account.assign_to and am_id != account.assign_to:
+    if account.assign_to and facts.book_of(am_id) != facts.book_of(account.assign_to):
         return f"goes to {am_id}, and assign_to names {account.assign_to}"
     if account.assign_csm and csm_id != account.assign_csm:
         return f"goes to CSM {csm_id or 'none'}, and assign_csm names {account.assign_csm}"
-    if account.locked and am_id != account.owner:
+    if account.locked and not facts.stays(account, am_id):
         return f"is locked at {account.owner} and goes to {am_id}"
     csm_leaves = facts.pods_active and facts.csm_departed(account.csm)
     if account.locked and account.csm and csm_id != account.csm and not csm_leaves and not account.assign_csm:
         return f"is locked with CSM {account.csm} and goes to CSM {csm_id or 'none'}"
     return ""
+
+
+def fatigue(facts: Facts, account: Account, am_id: str, _: str) -> str:
+    """An account whose AM changed lately keeps its AM, unless that AM left or the planner names another."""
+    if account.account_id not in facts.tired or facts.homeless(account) or facts.stays(account, am_id):
+        return ""
+    if account.assign_to and not facts.stays(account, account.assign_to):
+        return ""
+    quarters = facts.model.fatigue.quarters
+    return f"changed its AM within the last {quarters} quarters and goes from {account.owner} to {am_id}"
 
 
 def pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
@@ -150,13 +101,14 @@ def pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
 def _outside_pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     if not facts.pods_active:
         return "" if csm_id == account.csm else f"changes its CSM from {account.csm or 'none'} without pods"
+    book_id = facts.book_of(am_id)
     if not csm_id:
-        seated = bool(account.csm) and am_id in facts.podded
+        seated = bool(account.csm) and book_id in facts.pod_csms
         return f"ends at {am_id} without a CSM, and {am_id} has a pod" if seated else ""
     if not account.csm and csm_id != account.assign_csm:
         return f"has no CSM today and gets CSM {csm_id}"
-    kept = (am_id, csm_id) == (account.owner, account.csm)
-    if kept or (am_id, csm_id) in facts.pods:
+    kept = facts.stays(account, am_id) and csm_id == account.csm
+    if kept or (book_id, csm_id) in facts.pods:
         return ""
     return f"ends at {am_id} with CSM {csm_id}, who share no pod"
 
@@ -177,9 +129,9 @@ def _discontinuous(facts: Facts, account: Account, am_id: str, csm_id: str) -> s
     mode = facts.model.pods.continuity
     if not facts.pods_active or mode == "prefer":
         return ""
-    if facts.am_departed(account.owner) or facts.csm_departed(account.csm):
+    if facts.am_departed(facts.book_of(account.owner)) or facts.csm_departed(account.csm):
         return ""
-    am, csm = changes(account, am_id, csm_id)
+    am, csm = changes(facts, account, am_id, csm_id)
     if mode == "never_both" and am and csm:
         return f"loses both {account.owner} and CSM {account.csm}"
     if mode == "hard" and account.csm and am != csm:
@@ -189,10 +141,19 @@ def _discontinuous(facts: Facts, account: Account, am_id: str, csm_id: str) -> s
 
 def _seats_else(facts: Facts, account: Account) -> Iterator[tuple[str, str]]:
     """Seats of an account that keep every rule but those of pods."""
-    for am_id in facts.ams:
+    for book_id in facts.books:
+        am_id = facts.seat_in(account, book_id)
         for csm_id in ("", *facts.csms):
             if not any(rule(facts, account, am_id, csm_id) for rule in PERSONAL_RULES.values()):
                 yield am_id, csm_id
+
+
+def legal_seats(facts: Facts, account: Account) -> list[tuple[str, str]]:
+    """Every seat that the account may end in on its own, the limits of books and CSMs aside, sorted."""
+    csm_ids = sorted({"", account.csm, account.assign_csm, *facts.csms})
+    am_ids = sorted({facts.seat_in(account, book_id) for book_id in facts.books})
+    candidates = [(am_id, csm_id) for am_id in am_ids for csm_id in csm_ids]
+    return [seat for seat in candidates if not any(rule(facts, account, *seat) for rule in SEAT_RULES.values())]
 
 
 PERSONAL_RULES: dict[str, SeatRule] = {
@@ -201,8 +162,11 @@ PERSONAL_RULES: dict[str, SeatRule] = {
     "language": language,
     "skill": skill,
     "receiving": receiving,
+    "open_headcount": open_headcount,
     "departures": departures,
+    "pools": pools,
     "locks": locks,
+    "fatigue": fatigue,
 }
 
 SEAT_RULES: dict[str, SeatRule] = {**PERSONAL_RULES, "pods": pods, "pod_continuity": pod_continuity}

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from rebalancer.verify.figures import shown
 from rebalancer.verify.plan import Plan
-from rebalancer.verify.recount import shown
 from rebalancer.verify.text import exact
 from rebalancer.verify.violation import Violation
 
@@ -118,4 +118,4 @@ def _moves(plan: Plan, proposal: Mapping[str, Any]) -> Iterator[Violation]:
     for key, value in recounted.items():
         if as_number(part.get(key)) != value:
             yield _wrong(f"moves, {key}", part.get(key), value)
-    yield from _close("moves, share", part.get("share"), Fraction(len(moved), len(accounts)))
+    yield from _close("moves, share", part.get("share"), Fraction(len(moved), max(1, len(accounts))))
