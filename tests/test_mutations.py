@@ -178,9 +178,9 @@ def test_a_plan_that_lies_consistently_is_rejected_by_the_rule_it_breaks():
         found = verified(case, lie.assignments, dict(lie.record), lie)
         rules = {violation.rule for violation in found} - {"recount"}
         assert rules, found
-        assert rules <= ELASTIC
+        assert rules <= {*ELASTIC, "budgets"}
         rejected |= rules
-    assert rejected == ELASTIC
+    assert rejected >= ELASTIC
 
 
 @pytest.fixture(scope="module")

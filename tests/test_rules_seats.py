@@ -72,7 +72,7 @@ def test_where_no_pod_fits_the_message_says_so(row, whose):
     }
     header = "account_id,owner,csm,assign_to,region"
     (message,) = messages(lambda: problem_of(book_of(f"{header}\n{row},EMEA", **people)))
-    assert f"(smb, region EMEA): {whose}, and no pod fits; of 2 AMs departures leaves 2, " in message
+    assert f"(smb, region EMEA): {whose}, and no pod fits. Widen" in message
 
 
 # Departures

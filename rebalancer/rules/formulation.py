@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rebalancer.errors import Faults
+from rebalancer.errors import Faults, NoLegalPlan
 from rebalancer.problem import HARD, Gates, Level, Problem, Rows
 from rebalancer.rules.arcs import Arcs, assembled, candidates
 from rebalancer.rules.balance import BALANCE
@@ -68,7 +68,27 @@ def formulate(snapshot: Snapshot, rules: tuple[Rule, ...]) -> Formulation:
     blocks = [(rule.name, block) for rule in rules for block in rule.rows(snapshot, arcs)]
     group_of = np.empty(len(snapshot.accounts), dtype=np.int64)
     group_of[arcs.account] = arcs.group[arcs.arc]
-    return Formulation(snapshot, arcs, _problem(snapshot, arcs, blocks), group_of)
+    problem = _problem(snapshot, arcs, blocks)
+    _refuse_contradictions(problem)
+    return Formulation(snapshot, arcs, problem, group_of)
+
+
+def _refuse_contradictions(problem: Problem) -> None:
+    """Raise `NoLegalPlan` for a hard row that no choice of arcs can satisfy."""
+    rows = problem.rows
+    for row in np.flatnonzero(rows.level == HARD):
+        arcs = rows.arc[rows.ptr[row] : rows.ptr[row + 1]]
+        weight = np.zeros(problem.n_arcs, dtype=np.int64)
+        weight[arcs] = rows.weight[rows.ptr[row] : rows.ptr[row + 1]]
+        first = np.searchsorted(problem.arc_group, np.arange(len(problem.groups)))
+        short = int(rows.lo[row]) - int(np.maximum.reduceat(weight, first).sum())
+        over = int(np.minimum.reduceat(weight, first).sum()) - int(rows.hi[row])
+        if max(short, over) > 0:
+            name = f"{rows.rules[row].replace('_', ' ')} ({rows.names[row].replace(':', ' ')})"
+            raise NoLegalPlan(
+                f"the limit {name} can't hold: what locks, fixed seats and departures require is "
+                f"{max(short, over):,} beyond it. Raise the limit, or remove some assign_to."
+            )
 
 
 def _admitted(snapshot: Snapshot, rules: tuple[Rule, ...], eligible: np.ndarray, dissolved: np.ndarray) -> Arcs:

@@ -35,10 +35,12 @@ def check_every_account_has_a_seat(
         tags = ", ".join(
             f"{key} {printable(str(profile[key]))}" for key in ("region", "language", "skills") if profile[key]
         )
+        if chain:
+            whose += f"; of {len(snapshot.ams)} AMs {', '.join(chain)}"
         faults.error(
             "no_seat",
             f"no AM may take the account {snapshot.accounts.ids[account]} ({TIERS[profile['tier']]}"
-            f"{', ' + tags if tags else ''}): {whose}; of {len(snapshot.ams)} AMs {', '.join(chain)}.",
+            f"{', ' + tags if tags else ''}): {whose}.",
             "Widen an AM's tags or tiers, or fix a seat with assign_to.",
             file="accounts",
         )
