@@ -1,13 +1,14 @@
 """Book: the accounts, AMs, CSMs and pods of a team as checked frames, sorted by id.
 
-A book directory holds one CSV file per table (`accounts.csv`, `ams.csv`, ...) and an optional `book.toml`.
+A book is a directory with one file per table (`accounts.csv`, `ams.parquet`, ...) and an optional `book.toml`, or one
+XLSX with a sheet per table. How files are read is the business of `rebalancer.reading`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rebalancer.coverage import read_toml
-from rebalancer.errors import Fault, Faults, UsageError, did_you_mean
-from rebalancer.tables import TABLES, RawTable, Table, convert, from_frame, read_csv, to_text
+from rebalancer.errors import Fault, Faults, InvalidInput, UsageError, did_you_mean, printable
+from rebalancer.reading.assemble import from_frame
+from rebalancer.reading.checks import check_book
+from rebalancer.reading.convert import convert, without_repeated_rows
+from rebalancer.reading.files import refuse_url
+from rebalancer.reading.ids import unify_ids
+from rebalancer.reading.options import AcceptedFaults, Options, options_of
+from rebalancer.reading.people import resolve_people
+from rebalancer.reading.raw import Mapped, RawTable, RowCount
+from rebalancer.reading.settings import BOOK_TOML, SETTINGS, Settings, merged, read_settings, to_day
+from rebalancer.reading.sources import find_sources
+from rebalancer.tables import TABLES, Table, to_text
 
-BOOK_TOML = "book.toml"
-SETTINGS = ("model", "effective_date", "overrides")
+__all__ = ["BOOK_TOML", "SETTINGS", "Book", "load_book"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class Book:
     """Checked tables, each a frame with the columns of `rebalancer.tables`, sorted by its key.
 
     `effective_date` is the day the plan is made for. `model` and `overrides` come from `book.toml`. `warnings` are
-    what reading noticed. Frames are the book's own: change a copy, then build a new book with `from_frames`.
+    what reading noticed, `mapping` which header was read as which column, `row_counts` the rows read, kept and rejected
+    of each table. Frames are the book's own: change a copy, then build a new book with `from_frames`.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -36,6 +46,8 @@ class Book:
     model: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
+    mapping: tuple[Mapped, ...] = ()
+    row_counts: tuple[RowCount, ...] = ()
 
     @classmethod
     def from_frames(
@@ -46,21 +58,28 @@ class Book:
         effective_date: date | str | None = None,
         model: str | None = None,
         overrides: Mapping[str, Any] | None = None,
+        map: Mapping[str, str] | Iterable[str] | None = None,  # noqa: A002
+        accept: Iterable[str] | str = (),
+        decimal: str | None = None,
+        dates: str | None = None,
+        queues: Iterable[str] = (),
+        allow_empty: bool = False,
         **others: pd.DataFrame | None,
     ) -> Book:
         """A book from frames with the columns of `docs/columns.md`; `others` are csms, pods and further tables.
 
-        Values may be text or typed (numbers, dates, booleans, lists). The frames are not changed. Raises
-        `InvalidInput` with every fault found, `UsageError` for a table that does not exist.
+        Values may be text or typed (numbers, dates, booleans, lists). The frames are not changed. The reading options
+        are those of `load_book`. Raises `InvalidInput` with every fault found, `UsageError` for an unknown table.
         """
         unknown = [name for name in others if name not in TABLES]
         if unknown:
             raise UsageError(f'there is no table "{unknown[0]}". {did_you_mean(unknown[0], TABLES)}'.strip())
+        options = options_of(map, accept, decimal, dates, queues, allow_empty)
+        faults = AcceptedFaults(options.accept)
         frames = {"accounts": accounts, "ams": ams, **others}
-        faults = Faults()
-        raws = [from_frame(frame, TABLES[name], faults) for name, frame in frames.items() if frame is not None]
-        day = _effective_date(effective_date, "effective_date")
-        return _checked(raws, day, model, overrides or {}, faults)
+        read = [from_frame(frame, TABLES[name], options, faults) for name, frame in frames.items() if frame is not None]
+        day = date.today() if effective_date is None else to_day(effective_date, "effective_date")
+        return _checked([raw for raw in read if raw is not None], day, model, overrides or {}, faults, options)
 
     @property
     def accounts(self) -> pd.DataFrame:
@@ -88,87 +107,87 @@ class Book:
 
     def on(self, effective_date: date | str | None) -> Book:
         """The same book on another effective date; None changes nothing."""
-        return self if effective_date is None else replace(self, effective_date=_effective_date(effective_date, ""))
+        return self if effective_date is None else replace(self, effective_date=to_day(effective_date))
 
     def __repr__(self) -> str:
         return f"Book({len(self.accounts):,} accounts, {len(self.ams):,} AMs, effective {self.effective_date})"
 
 
-def load_book(path: str | Path) -> Book:
-    """Read and check a book directory. Raises `InvalidInput` with every fault of every table."""
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UsageError(f'there is no book directory "{folder}". It holds accounts.csv, ams.csv and others.')
-    faults = Faults()
-    settings = _settings(folder / BOOK_TOML, faults)
-    raws = []
-    for table in TABLES.values():
-        file = folder / f"{table.name}.csv"
-        if file.is_file():
-            raw = read_csv(file, table, faults)
-            raws += [raw] if raw is not None else []
-        elif table.required:
-            faults.error("table", f"the book has no {file.name}.", f"Write it to {folder}.", file=file.name)
-    _warn_of_unread_files(folder, faults)
-    if not {"accounts", "ams"} <= {raw.table.name for raw in raws}:
-        for raw in raws:
-            convert(raw, faults)
-        faults.raise_errors()
-    day = settings.get("effective_date")
-    return _checked(raws, day or date.today(), settings.get("model"), settings.get("overrides", {}), faults)
+def load_book(
+    path: str | Path,
+    *,
+    map: Mapping[str, str] | Iterable[str] | None = None,  # noqa: A002
+    accept: Iterable[str] | str = (),
+    decimal: str | None = None,
+    dates: str | None = None,
+    queues: Iterable[str] = (),
+    allow_empty: bool = False,
+) -> Book:
+    """Read and check a book: a directory of CSV, Parquet or XLSX files, or one XLSX with a sheet per table.
+
+    `map` sends our columns to the headers of the files (`{"owner": "Account Owner"}`), `accept` names the faults that
+    are fine, `decimal` (`"."` or `","`) and `dates` (`"DMY"`, `"MDY"`, `"YMD"`) say how to read what is ambiguous,
+    `queues` are owners that are nobody. They add to those of `book.toml`. Raises `InvalidInput` with every fault of
+    every table.
+    """
+    refuse_url(path)
+    place = Path(path)
+    given = options_of(map, accept, decimal, dates, queues, allow_empty)
+    noted = Faults()
+    settings = read_settings(place / BOOK_TOML, noted) if place.is_dir() else Settings()
+    options = merged(settings.options, given)
+    faults = AcceptedFaults(options.accept)
+    faults.errors.extend(noted.errors)
+    raws = find_sources(place, settings.files, options, faults).raws()
+    day = settings.effective_date or date.today()
+    return _checked(raws, day, settings.model, settings.overrides, faults, options)
 
 
-def _warn_of_unread_files(folder: Path, faults: Faults) -> None:
-    """A file whose name is almost a table's is more likely a slip than meant to be left out."""
-    for file in sorted(folder.glob("*.csv")):
-        near = did_you_mean(file.stem, [name for name in TABLES if not (folder / f"{name}.csv").is_file()])
-        if file.stem not in TABLES and near:
-            faults.warn("unused_file", "the file is not read.", near.replace('"?', '.csv"?'), file=file.name)
+def _checked(
+    raws: list[RawTable],
+    day: date,
+    model: str | None,
+    overrides: Mapping[str, Any],
+    faults: AcceptedFaults,
+    options: Options,
+) -> Book:
+    by_name = {raw.table.name: raw for raw in raws}
+    unify_ids(by_name, faults)
+    resolve_people(by_name, faults)
+    by_name = {name: without_repeated_rows(raw, faults) for name, raw in by_name.items()}
+    frames = {name: convert(raw, faults) for name, raw in by_name.items()}
+    if {"accounts", "ams"} <= set(frames):
+        check_book(frames, by_name, faults)
+    _check_maps(by_name, options, faults)
+    for name, frame in frames.items():
+        if frame.empty and by_name[name].complete and not options.allow_empty:
+            required = "A book needs accounts and AMs." if TABLES[name].required else "Delete it, or use --allow-empty."
+            faults.error("empty", f"the {name} table has no rows.", required, file=name)
+    if faults.errors:
+        raise _with_counts(InvalidInput(faults.errors), raws)
+    counts = tuple(RowCount(name, raw.file, raw.read, len(frames[name]), raw.read - len(frames[name]))
+                   for name, raw in by_name.items())  # fmt: skip
+    tables = {name: _sorted(frames.get(name), table) for name, table in TABLES.items()}
+    mapping = tuple(entry for raw in raws for entry in raw.mapping)
+    return Book(tables, day, model, dict(overrides), tuple(faults.warnings), mapping, counts)
 
 
-def _settings(path: Path, faults: Faults) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    settings = read_toml(path)
-    for key in settings:
-        if key not in SETTINGS:
-            cure = did_you_mean(key, SETTINGS) or f"Known keys: {', '.join(SETTINGS)}."
-            faults.error("book_toml", "unknown key.", cure, file=path.name, column=key)
-    for key, kind, words in (("model", str, "a text"), ("overrides", dict, "a table")):
-        if key in settings and not isinstance(settings[key], kind):
-            faults.error("book_toml", f"must be {words}.", "Correct it.", file=path.name, column=key)
-    if "effective_date" in settings:
-        try:
-            settings["effective_date"] = _effective_date(settings["effective_date"], "")
-        except UsageError:
-            where = {"file": path.name, "column": "effective_date", "value": str(settings["effective_date"])}
-            faults.error("book_toml", "not a date.", "Write it as YYYY-MM-DD.", **where)
-    return settings
+def _with_counts(error: InvalidInput, raws: Iterable[RawTable]) -> InvalidInput:
+    """The error with a note on how many rows of each table were at fault."""
+    for raw in raws:
+        wrong = {fault.row for fault in error.faults if fault.file == raw.file and fault.row is not None}
+        rejected = len(wrong & {int(row) for row in raw.rows}) + raw.read - len(raw.frame)
+        error.add_note(str(RowCount(raw.table.name, raw.file, raw.read, raw.read - rejected, rejected)))
+    return error
 
 
-def _effective_date(value: object, where: str) -> date:
-    if value is None:
-        return date.today()
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        place = f"{where}: " if where else ""
-        raise UsageError(f'{place}"{value}" is not a date. Write it as YYYY-MM-DD.') from None
-
-
-def _checked(raws: list[RawTable], day: date, model: str | None, overrides: Mapping[str, Any], faults: Faults) -> Book:
-    converted = {raw.table.name: convert(raw, faults) for raw in raws}
-    _check_references(converted, {raw.table.name: raw for raw in raws}, faults)
-    for name in ("accounts", "ams"):
-        if converted[name].empty and all(raw.complete for raw in raws if raw.table.name == name):
-            faults.error("empty", f"the {name} table has no rows.", "A book needs accounts and AMs.", file=name)
-    faults.raise_errors()
-    tables = {name: _sorted(converted.get(name), table) for name, table in TABLES.items()}
-    return Book(tables, day, model, dict(overrides), tuple(faults.warnings))
+def _check_maps(raws: Mapping[str, RawTable], options: Options, faults: AcceptedFaults) -> None:
+    """A header given for a column of several tables must be in one of them."""
+    used = {entry.column for raw in raws.values() for entry in raw.mapping if entry.how == "given"}
+    for name, header in options.map.items():
+        if "." not in name and name not in used and not any(fault.code in ("map", "tie") for fault in faults.errors):
+            problem = f'the column "{printable(header)}", mapped to {name}, is in no table.'
+            faults.error("map", problem, "Write the header as it is in the file.")
 
 
 def _sorted(frame: pd.DataFrame | None, table: Table) -> pd.DataFrame:
@@ -181,42 +200,4 @@ def _sorted(frame: pd.DataFrame | None, table: Table) -> pd.DataFrame:
 @cache
 def _empty(table: Table) -> pd.DataFrame:
     frame = pd.DataFrame({column.name: [] for column in table.columns}, dtype=str)
-    return convert(RawTable(table, table.name, frame, np.array([], dtype=np.int64)), Faults())
-
-
-REFERENCES = (
-    ("accounts", "owner", "ams", "am_id"),
-    ("accounts", "csm", "csms", "csm_id"),
-    ("accounts", "assign_to", "ams", "am_id"),
-    ("accounts", "assign_csm", "csms", "csm_id"),
-    ("pods", "am_id", "ams", "am_id"),
-    ("pools", "am_id", "ams", "am_id"),
-    ("pods", "csm_id", "csms", "csm_id"),
-)
-
-
-def _check_references(tables: dict[str, pd.DataFrame], raws: Mapping[str, RawTable], faults: Faults) -> None:
-    """Every id that points to another table must be there; CSMs are free text where there is no csms table."""
-    if "pods" in tables and "csms" not in tables:
-        faults.error("table", "the book has pods but no csms table.", "Add csms with csm_id and name.", file="csms")
-    for table, column, other, key in REFERENCES:
-        if table not in tables or other not in tables or not raws[other].complete:
-            continue
-        unique = tables[other].drop_duplicates("name", keep=False)
-        names = dict(zip(unique["name"], unique[key], strict=True))
-        known = set(tables[other][key])
-        if column in ("owner", "assign_to") and "pools" in tables:
-            known |= set(tables["pools"]["pool_id"])
-        values = tables[table][column]
-        for index in np.flatnonzero(~values.isin(known | {""}).to_numpy()):
-            value = str(values.iat[int(index)])
-            cure = f'Use the id "{names[value]}" instead of the name.' if value in names else did_you_mean(value, known)
-            faults.error(
-                "unknown_id",
-                f"there is no such {key} in {other}.",
-                cure or f"Add it to {other}, or correct it.",
-                file=raws[table].file,
-                row=int(raws[table].rows[index]),
-                column=column,
-                value=value,
-            )
+    return convert(RawTable(table, table.name, frame, np.array([], dtype=np.int64)), AcceptedFaults())

@@ -12,7 +12,7 @@ from typing import get_args
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel, Measure, Scope, load_model
-from rebalancer.engine import Options, Progress, Stop, solve
+from rebalancer.engine import Options, Progress, Stop, solve_safely, warm_up
 from rebalancer.errors import CheckFailed, NoLegalPlan, UsageError, did_you_mean
 from rebalancer.proposal import Proposal
 from rebalancer.record import make_proposal
@@ -58,10 +58,11 @@ def propose(
     if time_limit <= 0 or not 0 <= gap < 1:
         raise UsageError("time_limit must be above 0 and gap from 0 to below 1.")
     options = Options(time_limit, gap, seed, workers or os.cpu_count() or 1, reproducible)
+    warm_up(options)
     snapshot = take_snapshot(book, resolved, scope, measure)
     formulation = formulate(snapshot, RULES)
     clock.lap("build")
-    outcome = solve(formulation.problem, options, stop, on_progress)
+    outcome = solve_safely(formulation.problem, options, stop, on_progress)
     clock.lap("solve")
     short = [] if outcome.legal else shortages(formulation, outcome.chosen)
     if not outcome.legal and resolved.limits.when_over_capacity == "stop":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,10 +162,14 @@ class Proposal:
         return explain_account(self, account_id)
 
     def write(self, path: str) -> str:
-        """Write the run directory; see `rebalancer.run_directory.write_run`."""
+        """Write the run directory, moves.xlsx in it; see `rebalancer.run_directory.write_run`."""
         from rebalancer.run_directory import write_run
+        from rebalancer.surfaces.workbook import moves_workbook
 
-        return str(write_run(self, path))
+        extra, told = moves_workbook(self)
+        for text in told:
+            warnings.warn(text, stacklevel=2)
+        return str(write_run(self, path, extra))
 
     def __repr__(self) -> str:
         return f"Proposal({self.status}: {self.headline()[0]})"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +16,37 @@ from rebalancer.coverage import load_model
 from rebalancer.errors import Faults, RebalancerError, UsageError
 from rebalancer.inputs import csv_text, input_files
 from rebalancer.proposal import Proposal
+from rebalancer.swap import MANIFEST, begin, discard, holds_run, put_in_place, remove_leftovers
 from rebalancer.tables import to_text
 
-MANIFEST = "manifest.json"
 FRAMES = ("assignments", "moves", "books", "csms")
 TIMINGS = "timings.json"
 """Differs from run to run, so it stands outside every hash."""
 
 
-def write_run(proposal: Proposal, path: str | Path) -> Path:
-    """Write the run directory of a proposal at `path` and return it.
+def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] | None = None) -> Path:
+    """Write the run directory of a proposal at `path` and return it; `extra` are files by name beside its own.
 
     An earlier run at that place is replaced; anything else that is there is left alone with a `UsageError`. The
-    directory appears whole or not at all.
+    directory appears whole or not at all, even where the process is killed.
     """
     target = Path(path)
     _refuse_foreign(target)
+    files = {**(extra or {}), **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        remove_leftovers(target)
+        building = begin(target)
     except OSError as error:
         raise RebalancerError(f"can't write {target}: {error.strerror}. Choose another place with --out.") from None
     try:
-        _write_files(building, _files(proposal), proposal.timings)
-        _put_in_place(building, target)
+        _write_files(building, files, proposal.timings)
+        put_in_place(building, target)
     except OSError as error:
         left = "the earlier run is as it was" if target.exists() else "nothing was left there"
         raise RebalancerError(f"can't write {target}: {error.strerror}; {left}.") from None
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        discard(building)
     return target
 
 
@@ -57,7 +58,7 @@ def read_run(path: str | Path) -> Proposal:
     _refuse_changed(folder)
     try:
         record = json.loads((folder / "proposal.json").read_text(encoding="utf-8"))
-        book = load_book(folder / "inputs")
+        book = load_book(folder / "inputs", accept=("lookalike", "large"), allow_empty=True)
         model = load_model(folder / "inputs" / "model.toml")
         assignments, moves, books, csms = (_read(folder / f"{name}.csv") for name in FRAMES)
     except (OSError, ValueError, KeyError) as error:
@@ -133,10 +134,9 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write_files(folder: Path, files: dict[str, str], timings: Any) -> None:
+def _write_files(folder: Path, files: Mapping[str, bytes], timings: Any) -> None:
     hashes = {}
-    for name, text in sorted(files.items()):
-        data = text.encode("utf-8")
+    for name, data in sorted(files.items()):
         hashes[name] = hashlib.sha256(data).hexdigest()
         _write(folder / name, data)
     _write(folder / TIMINGS, json_text(dict(timings)).encode("utf-8"))
@@ -154,21 +154,5 @@ def _write(path: Path, data: bytes) -> None:
 def _refuse_foreign(target: Path) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UsageError(f'"{target}" is not a directory. Choose another place with --out.')
-    run = all((target / name).is_file() for name in (MANIFEST, "proposal.json"))
-    if target.is_dir() and any(target.iterdir()) and not run:
+    if target.is_dir() and any(target.iterdir()) and not holds_run(target):
         raise UsageError(f'"{target}" holds files that are not a run. Choose an empty or new place with --out.')
-
-
-def _put_in_place(building: Path, target: Path) -> None:
-    """Swap the finished directory in; the earlier run stays until the new one is there."""
-    building.chmod(0o755)
-    old = building.with_name(building.name + ".old")
-    if target.exists():
-        target.rename(old)
-    try:
-        building.rename(target)
-    except BaseException:  # Ctrl-C as well: the earlier run goes back to its place
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

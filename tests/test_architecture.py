@@ -18,9 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
-    *("errors", "shipped", "tables", "coverage", "book", "units", "disruption", "snapshot", "limits", "metrics"),
+    *("errors", "shipped", "tables", "coverage", "reading", "book", "units", "disruption"),
+    *("people", "locks", "families", "snapshot", "limits", "metrics"),
     *("problem", "rules", "shortage", "reasons", "engine", "proposal", "inputs", "record", "verify", "plan"),
-    *("run_directory", "explain", "insight", "api", "cli"),
+    *("swap", "run_directory", "surfaces", "explain", "insight", "api", "cli"),
 )
 """Each layer (a module, or a package of equals) imports only from those named before it, and from itself."""
 

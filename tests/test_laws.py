@@ -97,7 +97,9 @@ def test_renaming_ids_in_the_same_order_keeps_the_plan(seed):
         return frame
 
     again = solved_again(case, rebuilt(case, renamed))
-    expected = {f"x-{a}": (f"x-{am}" if am else "", f"x-{csm}" if csm else "") for a, (am, csm) in owners(proposal).items()}
+    expected = {
+        f"x-{a}": (f"x-{am}" if am else "", f"x-{csm}" if csm else "") for a, (am, csm) in owners(proposal).items()
+    }
     assert owners(again) == expected
 
 

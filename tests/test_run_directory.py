@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from small_books import ACCOUNTS, AMS, CSMS, OWNED, PODS, TIGHT_AMS, WIDE_AMS, WITH_CSMS, book_of, bytes_of, frame
 
+from rebalancer import swap
 from rebalancer.book import Book
 from rebalancer.coverage import load_model
 from rebalancer.errors import InvalidInput, RebalancerError, UsageError
@@ -321,6 +322,8 @@ FAILURES = {
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 def test_a_failure_while_writing_leaves_the_old_run_whole(proposal, failure, tmp_path, monkeypatch):
     owner, name, call, error = failure
+    if name == "rename":  # as where two names can't change places in one step
+        monkeypatch.setattr(swap, "exchange", lambda *_: False)
     run = write_run(proposal, tmp_path / "run")
     before, other = bytes_of(run), proposal_of(seed=7)
     fails = Fails(getattr(owner, name), call, error())

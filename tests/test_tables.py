@@ -157,7 +157,7 @@ def test_an_optional_amount_may_be_missing_and_counts_nothing(tmp_path):
 
 # Every kind of fault, with its whole message
 
-NOT_PLAIN = ["12k", "$1", "1,200", "1.200,50", "(450)", "12%", "1e400", "1E5", "NaN", "inf", "-", ".", "١٢", "1 200"]
+NOT_PLAIN = ["12k", "(450)", "12%", "1e400", "1E5", "NaN", "inf", "-", ".", "١٢", "1,2,", "--1"]
 
 
 def test_what_is_not_plain_digits_is_no_number(tmp_path):
@@ -180,10 +180,20 @@ def test_what_is_not_plain_digits_is_no_number(tmp_path):
         ("complexity", "0", "the value must lie between 0.01 and 100. Correct it."),
         ("contracts", "-1", "the value is below 0. Correct it."),
         ("lock", "maybe", "neither true nor false. Write true or false."),
-        ("renewal_date", "03/04/2026", "not a date between 1900 and 9999. Write the date as YYYY-MM-DD."),
+        (
+            "renewal_date",
+            "03/04/2026",
+            "the date could mean several days. "
+            "Write the date as YYYY-MM-DD, or say what comes first with --dates DMY, MDY or YMD.",
+        ),
         ("renewal_date", "2026-02-29", "not a date between 1900 and 9999. Write the date as YYYY-MM-DD."),
         ("renewal_date", "1899-12-31", "not a date between 1900 and 9999. Write the date as YYYY-MM-DD."),
-        ("renewal_date", "45000", "not a date between 1900 and 9999. Write the date as YYYY-MM-DD."),
+        (
+            "renewal_date",
+            "45000",
+            "a number, not a date. "
+            "It looks like a day counted by Excel: save the column as dates, or write them as YYYY-MM-DD.",
+        ),
         ("renewal_date", "2026-01-01 or later", "not a date between 1900 and 9999. Write the date as YYYY-MM-DD."),
         ("tier", "Mid-Market", 'not one of strategic, enterprise, mid_market, smb. Did you mean "mid_market"?'),
         ("tier", "huge", "not one of strategic, enterprise, mid_market, smb."),
@@ -239,12 +249,12 @@ def test_a_pair_of_a_pod_may_be_there_once(tmp_path):
         (" \n\n", "accounts.csv: the file has no header. The first line names the columns."),
         ("account_id,name,owner,arr\n", "accounts: the accounts table has no rows. A book needs accounts and AMs."),
         (
-            "account_id,name,owner,arr\nA-1,O\x92Neil,,1\n".encode("latin-1"),
-            'accounts.csv: byte 31, in line 2, is not UTF-8. Save the file as "CSV UTF-8".',
+            "account_id,name,owner,arr\nA-1,O\x92Neil \xc3\xa9,,1\n".encode("latin-1"),
+            'accounts.csv row 2: byte 31, in line 2, is not UTF-8, though others are. Save the file as "CSV UTF-8".',
         ),
         (
-            "account_id,name,owner,arr\n".encode("utf-16"),
-            'accounts.csv: byte 0, in line 1, is not UTF-8. Save the file as "CSV UTF-8".',
+            "account_id,name,owner,arr\n".encode("utf-16")[:-1],
+            'accounts.csv row 1: byte 52, in line 1, is not UTF-16. Save the file as "CSV UTF-8".',
         ),
         (b"account_id,name\nA\0,b\n", "accounts.csv: the file holds NUL bytes. Export it again as text."),
         (
@@ -272,8 +282,8 @@ def test_a_file_in_which_every_row_has_one_field_more_is_refused(tmp_path):
 
 
 def test_a_missing_column_names_the_one_that_is_near(tmp_path):
-    assert messages(lambda: load(tmp_path, accounts="account_id,name,Owner Id,arr\nA-1,a,E-1,1\n")) == [
-        'accounts.csv: the required column "owner" is missing. Rename "Owner Id" to "owner".'
+    assert messages(lambda: load(tmp_path, accounts="account_id,name,Owned,arr\nA-1,a,E-1,1\n")) == [
+        'accounts.csv: the required column "owner" is missing. Rename "Owned" to "owner".'
     ]
 
 

@@ -13,6 +13,7 @@ from rebalancer.cli.output import fail
 
 COMMANDS = {
     "demo": "rebalancer.cli.demo",
+    "init": "rebalancer.cli.init",
     "check": "rebalancer.cli.books",
     "heatmap": "rebalancer.cli.books",
     "propose": "rebalancer.cli.propose",

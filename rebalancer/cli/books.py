@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.options import book_argument, date_option, json_option, model_option
+from rebalancer.cli.options import (
+    book_argument,
+    date_option,
+    json_option,
+    model_option,
+    read_book,
+    reading_options,
+)
 from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, records, say, table
+from rebalancer.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,13 +23,14 @@ if TYPE_CHECKING:
     from rebalancer.snapshot import Snapshot
 
 
-def snapshot_of(book: str, model: str | None, effective_date: str | None) -> Snapshot:
+def snapshot_of(
+    book: str, model: str | None, effective_date: str | None, reading: dict[str, Any] | None = None
+) -> Snapshot:
     """The book of a directory under a model."""
-    from rebalancer.book import load_book
     from rebalancer.plan import resolve_model
     from rebalancer.snapshot import take_snapshot
 
-    loaded = load_book(book).on(effective_date)
+    loaded = read_book(book, reading or {}).on(effective_date)
     resolved = resolve_model(loaded, model)
     return take_snapshot(loaded, resolved, "full", resolved.disruption.measure)
 
@@ -30,8 +39,9 @@ def snapshot_of(book: str, model: str | None, effective_date: str | None) -> Sna
 @book_argument
 @model_option
 @date_option
+@reading_options
 @json_option
-def check(book: str, model: str | None, effective_date: str | None, as_json: bool) -> None:
+def check(book: str, model: str | None, effective_date: str | None, as_json: bool, reading: dict[str, Any]) -> None:
     """Read BOOK, list everything that is wrong with it, and say where its books stand.
 
     Exits with 3 where an error stops the book from being used.
@@ -40,7 +50,12 @@ def check(book: str, model: str | None, effective_date: str | None, as_json: boo
     from rebalancer.rules import RULES
     from rebalancer.rules.formulation import formulate
 
-    snapshot = snapshot_of(book, model, effective_date)
+    try:
+        snapshot = snapshot_of(book, model, effective_date, reading)
+    except InvalidInput as error:
+        for line in getattr(error, "__notes__", ()):
+            note(line)
+        raise
     formulate(snapshot, RULES)
     facts = _facts(snapshot, heatmap_frame(snapshot), int(triggered(snapshot).sum()))
     warnings = [str(warning) for warning in snapshot.warnings]
@@ -49,6 +64,8 @@ def check(book: str, model: str | None, effective_date: str | None, as_json: boo
         return
     for warning in warnings:
         note(f"warning: {warning}")
+    for count in snapshot.book.row_counts:
+        say(str(count))
     say(
         f"{counted(facts['accounts'], 'account')} with {dollars(facts['arr'])} ARR and {facts['units']:,.2f} units; "
         f"{counted(facts['ams'], 'AM')}, {counted(facts['csms'], 'CSM')}; "
@@ -78,6 +95,8 @@ def _facts(snapshot: Snapshot, heat: pd.DataFrame, over: int) -> dict[str, Any]:
         "departed_owner": int(snapshot.owner_departed.sum()),
         "locked": int(accounts.locked.sum()),
         "benchmarks": _benchmarks(snapshot, heat),
+        "rows": [vars(count) for count in snapshot.book.row_counts],
+        "mapping": [vars(entry) for entry in snapshot.book.mapping],
     }
 
 
@@ -102,12 +121,13 @@ def _benchmarks(snapshot: Snapshot, heat: pd.DataFrame) -> list[str]:
 @book_argument
 @model_option
 @date_option
+@reading_options
 @json_option
-def heatmap(book: str, model: str | None, effective_date: str | None, as_json: bool) -> None:
+def heatmap(book: str, model: str | None, effective_date: str | None, as_json: bool, reading: dict[str, Any]) -> None:
     """Show every book by utilization with its band and the limit that binds it, fullest first."""
     from rebalancer.metrics import heatmap_frame
 
-    snapshot = snapshot_of(book, model, effective_date)
+    snapshot = snapshot_of(book, model, effective_date, reading)
     frame = heatmap_frame(snapshot)
     if as_json:
         facts = {"model": snapshot.model.name, "effective_date": snapshot.book.effective_date.isoformat()}

@@ -16,7 +16,8 @@ def demo(out: str, as_json: bool) -> int:
     """Rebalance the sample book that comes with rebalancer, and show what came out and where."""
     from rebalancer.book import load_book
     from rebalancer.cli.books import print_heatmap
-    from rebalancer.cli.propose import run_proposal
+    from rebalancer.cli.propose import Signals, run_proposal
+    from rebalancer.engine import Stop
     from rebalancer.insight.heatmap import heatmap
     from rebalancer.shipped import shipped
 
@@ -26,4 +27,5 @@ def demo(out: str, as_json: bool) -> int:
         say(f"The sample book: {place}")
         print_heatmap(heatmap(book), f"As it stands: {len(book.accounts):,} accounts in {len(book.ams)} books")
     options = {"scope": "full", "time_limit": 30.0, "gap": 0.0}
-    return run_proposal(book, None, out, as_json, strict=False, detailed=False, options=options)
+    with Signals(Stop()) as signals:
+        return run_proposal(book, None, out, as_json, strict=False, detailed=False, options=options, signals=signals)

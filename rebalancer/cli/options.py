@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+
+if TYPE_CHECKING:
+    from rebalancer.book import Book
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,3 +58,40 @@ def date_option(command: F) -> F:
 def json_option(command: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(command)
+
+
+def reading_options(command: F) -> F:
+    """--map, --accept, --decimal, --dates and --allow-empty, handed on as one argument `reading` of `load_book`."""
+
+    @wraps(command)
+    def read(*args: Any, columns: tuple[str, ...], accept: tuple[str, ...], **rest: Any) -> Any:
+        own = ("decimal", "dates", "allow_empty")
+        reading = {"map": columns, "accept": accept, **{name: rest.pop(name) for name in own}}
+        return command(*args, reading=reading, **rest)
+
+    options = (
+        click.option("--map", "columns", multiple=True, metavar="OURS=THEIRS",
+                     help='Header of a column: owner="Account Owner" or accounts.name="Company". Repeatable.'),
+        click.option("--accept", multiple=True, metavar="CODE",
+                     help="Accept a kind of error as a warning, or silence one of warning. Repeatable."),
+        click.option("--decimal", type=click.Choice([".", ","]), default=None,
+                     help="What separates decimals in amounts such as 1,200."),
+        click.option("--dates", type=click.Choice(["YMD", "DMY", "MDY"]), default=None,
+                     help="What comes first in dates such as 03/04/2026."),
+        click.option("--allow-empty", is_flag=True, help="Accept tables that have a header and no rows."),
+    )  # fmt: skip
+    for option in reversed(options):
+        read = option(read)
+    return cast(F, read)
+
+
+def read_book(book: str, reading: dict[str, Any]) -> Book:
+    """The book at a path; the mapping of its columns is told on stderr where a header is not ours."""
+    from rebalancer.book import load_book
+    from rebalancer.cli.output import note
+
+    loaded = load_book(book, **{name: value for name, value in reading.items() if value})
+    for entry in loaded.mapping:
+        if entry.how != "exact":
+            note(f"mapping: {entry}")
+    return loaded

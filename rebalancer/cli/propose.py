@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.options import Duration, book_argument, date_option, json_option, model_option
+from rebalancer.cli.options import (
+    Duration,
+    book_argument,
+    date_option,
+    json_option,
+    model_option,
+    read_book,
+    reading_options,
+)
 from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, say, table
 from rebalancer.errors import Interrupted
 
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN_MOVES = 12
 RUNS = Path("runs")
+CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @click.command(short_help="Propose the least disruptive legal reassignment of BOOK.")
@@ -38,6 +48,7 @@ RUNS = Path("runs")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processor cores to use. Default: all.")
 @click.option("--reproducible", is_flag=True, help="Equal input gives equal bytes, on any load.")
 @date_option
+@reading_options
 @click.option(
     "--out", type=click.Path(), default=None, metavar="RUN", help="Run directory to write. Default: runs/<run id>."
 )
@@ -51,6 +62,7 @@ def propose(
     strict_gap: bool,
     detailed_exitcode: bool,
     as_json: bool,
+    reading: dict[str, Any],
     **options: Any,
 ) -> int:
     """Propose the least disruptive legal reassignment of BOOK, check it without the solver, and write it.
@@ -58,30 +70,41 @@ def propose(
     Where no plan keeps every limit, the plan with the least overload is written, marked, and the exit code is 4.
     Ctrl-C stops the search and writes the best legal plan so far.
     """
-    from rebalancer.book import load_book
+    from rebalancer.engine import Stop, warm_up
 
-    loaded = load_book(book)
-    return run_proposal(loaded, model, out, as_json, strict_gap, detailed_exitcode, options)
+    with Signals(Stop()) as signals:
+        warm_up()
+        loaded = read_book(book, reading)
+        return run_proposal(loaded, model, out, as_json, strict_gap, detailed_exitcode, options, signals)
 
 
 def run_proposal(
-    book: Any, model: str | None, out: str | None, as_json: bool, strict: bool, detailed: bool, options: dict[str, Any]
+    book: Any,
+    model: str | None,
+    out: str | None,
+    as_json: bool,
+    strict: bool,
+    detailed: bool,
+    options: dict[str, Any],
+    signals: Signals,
 ) -> int:
     """Propose, write, print; the exit code of the contract."""
-    from rebalancer.engine import Stop
     from rebalancer.plan import propose as propose_plan
     from rebalancer.run_directory import write_run
+    from rebalancer.surfaces.workbook import moves_workbook
 
-    stop = Stop()
-    with _stopping_on_sigterm(stop) as signalled:
-        with _progress() as on_progress:
-            proposal = propose_plan(book, model, stop=stop, on_progress=on_progress, **options)
-        place = write_run(proposal, out or RUNS / proposal.run_id)
+    with _progress() as on_progress:
+        proposal = propose_plan(book, model, stop=signals.stop, on_progress=on_progress, **options)
+    extra, cut = moves_workbook(proposal)
+    place = write_run(proposal, out or RUNS / proposal.run_id, extra)
+    signals.stop.searching = False  # the run is written: Ctrl-C need not wait any more
     if as_json:
         emit_json({**proposal.record, "run_directory": str(place)})
     else:
+        for warning in cut:
+            note(f"warning: {warning}")
         print_proposal(proposal, place)
-    return signalled.get("code") or exit_code(proposal, options["gap"], strict, detailed)
+    return signals.code or exit_code(proposal, options["gap"], strict, detailed)
 
 
 def exit_code(proposal: Proposal, gap: float, strict: bool, detailed: bool) -> int:
@@ -95,23 +118,38 @@ def exit_code(proposal: Proposal, gap: float, strict: bool, detailed: bool) -> i
     return 10 if detailed and proposal.status != "no_change" else 0
 
 
-@contextmanager
-def _stopping_on_sigterm(stop: Stop) -> Iterator[dict[str, int]]:
-    """SIGTERM asks the search to stop, as Ctrl-C does; the dictionary then holds its exit code."""
-    signalled: dict[str, int] = {}
+class Signals:
+    """Ctrl-C and SIGTERM of a command that proposes. `code` is the exit code of the first one.
 
-    def ask(_signal: int, _frame: object) -> None:
-        signalled["code"] = 143
-        stop.request()
+    Before the search they end the command at once. From then on until the run is written the first one only asks the
+    search to stop, so that its best plan is written; a second Ctrl-C quits.
+    """
 
-    before = signal.signal(signal.SIGTERM, ask)
-    try:
-        yield signalled
-    except Interrupted as error:
-        error.exit_code = signalled.get("code", error.exit_code)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+        self.code: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._arrived) for number in CODES}
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if isinstance(error, Interrupted):
+            error.exit_code = self.code or error.exit_code
+
+    def _arrived(self, number: int, _frame: object) -> None:
+        first = self.code is None
+        self.code = self.code or CODES[number]
+        if first and self.stop.searching:
+            self.stop.request()
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt("interrupted.")
+        elif not self.stop.searching:
+            raise Interrupted("stopped before there was a plan.")
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from rebalancer.engine.cpsat import Answer, Effort, Task, minimise
+from rebalancer.engine.floor import sum_of_least
 from rebalancer.engine.greedy import cheapened, start_plans
 from rebalancer.engine.outcome import LevelResult, Options, Proof, Stop
 from rebalancer.problem import Problem
@@ -25,7 +27,12 @@ FIRST_SHARE = 0.4
 ROUNDING = 1e-6
 """What the solver's own comparison of gaps may round."""
 
+PASS_ON_SECONDS = 0.2
+"""Between two plans that the solver hands out while it runs: turning one into arcs takes time."""
+
 OneReport = Callable[[int | None, int | None, int], None]
+PassOn = Callable[[np.ndarray, bool], None]
+"""Called with every better plan, so that it outlives the search, and whether the solver found it."""
 
 
 @dataclass
@@ -41,10 +48,17 @@ class ComponentResult:
 
 
 def solve_component(
-    problem: Problem, options: Options, seconds: float, work: float, workers: int, stop: Stop, report: OneReport
+    problem: Problem,
+    options: Options,
+    seconds: float,
+    work: float,
+    workers: int,
+    stop: Stop,
+    report: OneReport,
+    pass_on: PassOn | None = None,
 ) -> ComponentResult | None:
     """The best plan found within `seconds` (and deterministic `work` where reproducible), None where there is none."""
-    return _Search(problem, options, seconds, work, workers, stop, report).run()
+    return _Search(problem, options, seconds, work, workers, stop, report, pass_on).run()
 
 
 class _Search:
@@ -57,8 +71,10 @@ class _Search:
         workers: int,
         stop: Stop,
         report: OneReport,
+        pass_on: PassOn | None,
     ) -> None:
         self.problem, self.options, self.stop, self.report = problem, options, stop, report
+        self.pass_on, self.passed_on = pass_on, 0.0
         self.seconds, self.work, self.workers = seconds, work, workers
         self.started = time.monotonic()
         self.names = [level.name for level in problem.levels]
@@ -113,14 +129,18 @@ class _Search:
         start = 1 if within and within[0][0] == 0 else 0
         if self.best is not None and values[start:] >= self.values[start:]:
             return values[start:] == self.values[start:]
-        self.best, self.values, self.from_solver = plan, values, from_solver
-        moved = int(((plan != self.problem.today) | (self.problem.today < 0)).sum())
-        self.report(values[1], None, moved)
+        self._replace(plan, values, from_solver)
         return True
+
+    def _replace(self, plan: np.ndarray, values: tuple[int, ...], from_solver: bool) -> None:
+        self.best, self.values, self.from_solver = plan, values, from_solver
+        if self.pass_on is not None:
+            self.pass_on(plan, from_solver)
+        self.report(values[1], None, int((plan != self.problem.today).sum()))
 
     def _overload(self) -> LevelResult | None:
         """Level 0. A legal plan makes it 0; where none is found, the least overload is sought."""
-        floor = _sum_of_least(self.problem, 0)
+        floor = sum_of_least(self.problem, 0)
         if self.best is not None and self.values[0] == 0:
             return LevelResult("overload", 0, 0, "certificate", 0, 0)
         legal = self._believed(Task(1, legal=True), self._solve(Task(1, legal=True), None, FIRST_SHARE))
@@ -162,7 +182,7 @@ class _Search:
 
     def _level(self, level: int, within: tuple[tuple[int, int], ...], legal: bool) -> LevelResult:
         """Minimise one level with the earlier ones bound; the best plan never gets worse."""
-        name, floor = self.names[level], _sum_of_least(self.problem, level)
+        name, floor = self.names[level], sum_of_least(self.problem, level)
         if self.values[level] == floor:
             return LevelResult(name, floor, floor, "certificate", floor)
         later = level > (2 if "continuity" in self.names else 1)
@@ -209,8 +229,7 @@ class _Search:
         """
         values = self.problem.values(plan)
         if _fits(values, task) and values[1:] < self.values[1:]:
-            self.best, self.values, self.from_solver = plan, values, True
-            self.report(values[1], None, int((plan != self.problem.today).sum()))
+            self._replace(plan, values, from_solver=True)
 
     def _believed(self, task: Task, answer: Answer) -> Answer:
         """The answer, or only its plan where a plan at hand or its own contradicts it: nothing is claimed from it."""
@@ -252,7 +271,7 @@ class _Search:
             work = min(LATER_LEVEL_WORK, work if work is not None else LATER_LEVEL_WORK)
         gap = self._gap(task.level)
         effort = Effort(seconds, work, self.workers, gap, self.options.seed)
-        watch = self._watch if task.level == 1 else None
+        watch = partial(self._watch, task) if task.level == 1 or (task.level == 0 and self.pass_on) else None
         return minimise(self.problem, task, hint, effort, self.stop, watch)
 
     def _gap(self, level: int) -> float:
@@ -263,8 +282,21 @@ class _Search:
             return self.problem.levels[0].tolerance / 1000
         return self.options.gap if self.names[level] == "disruption" else 0.0
 
-    def _watch(self, best: int, bound: int) -> None:
-        self.report(best, bound, -1)
+    def _watch(self, task: Task, best: int, bound: int, plan: Callable[[], np.ndarray]) -> None:
+        """Report what the running solver has; its plan goes on, but is kept only from its answer."""
+        if task.level == 1:
+            self.report(best, bound, -1)
+        now = time.monotonic()
+        if self.pass_on is None or now - self.passed_on < PASS_ON_SECONDS:
+            return
+        self.passed_on, chosen = now, plan()
+        if self.problem.is_complete(chosen) and self._improves(task, self.problem.values(chosen)):
+            self.pass_on(chosen, True)
+
+    def _improves(self, task: Task, values: tuple[int, ...]) -> bool:
+        """These values are within the task and less than those of the best plan in the first level that differs."""
+        start = 1 if task.within else 0
+        return _fits(values, task) and (self.best is None or values[start:] < self.values[start:])
 
 
 def _fits(values: tuple[int, ...], task: Task) -> bool:
@@ -276,12 +308,3 @@ def _proof(proven: bool, at_floor: bool) -> Proof | None:
     if not proven:
         return None
     return "certificate" if at_floor else "solver"
-
-
-def _sum_of_least(problem: Problem, level: int) -> int:
-    """The bound of zero multipliers: every group at its cheapest arc, nothing broken. It needs no solver."""
-    cost = problem.levels[level].arc_cost
-    if not len(cost):
-        return 0
-    first = np.searchsorted(problem.arc_group, np.arange(len(problem.groups)))
-    return int(np.minimum.reduceat(cost, first).sum())

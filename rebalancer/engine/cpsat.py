@@ -20,8 +20,8 @@ from rebalancer.problem import HARD, NO_LIMIT, Problem
 MAX_OBJECTIVE = 2**53
 """Sums above this are not exact everywhere in the solver."""
 
-Watch = Callable[[int, int], None]
-"""Called with (best value, bound) on every better plan."""
+Watch = Callable[[int, int, Callable[[], np.ndarray]], None]
+"""Called with (best value, bound, what works out the plan) on every better plan."""
 
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
 
@@ -61,15 +61,18 @@ class Answer:
 
 
 class Watcher(cp_model.CpSolverSolutionCallback):
-    """Passes every improvement on: (objective, bound) as integers."""
+    """Passes every improvement on: (objective, bound) as integers, and its plan on demand."""
 
-    def __init__(self, report: Watch) -> None:
+    def __init__(self, report: Watch, model: _Model) -> None:
         super().__init__()
-        self._report = report
+        self._report, self._model = report, model
 
     def on_solution_callback(self) -> None:
         """Called by the solver on every better plan."""
-        self._report(round(self.objective_value), round(self.best_objective_bound))
+        self._report(round(self.objective_value), round(self.best_objective_bound), self._plan)
+
+    def _plan(self) -> np.ndarray:
+        return self._model.chosen(self.response_proto)
 
 
 def minimise(
@@ -81,7 +84,7 @@ def minimise(
         model.add_hint(hint)
     solver = cp_model.CpSolver()
     _set_parameters(solver, effort)
-    watcher = Watcher(report) if report is not None else None
+    watcher = Watcher(report, model) if report is not None else None
     stop.watch(id(solver), solver.stop_search)
     try:
         if stop.requested:  # a solver that does not run yet cannot be stopped
@@ -96,7 +99,7 @@ def minimise(
         raise InvalidInput([Fault("model", "the solver refuses the model.", "Please report this with the book.")])
     if status == cp_model.UNKNOWN:
         return Answer("unknown", None, _bound(response, model.offset))
-    chosen = model.chosen(np.array(list(response.solution)[: problem.n_arcs], dtype=np.int64))
+    chosen = model.chosen(response)
     if status == cp_model.OPTIMAL:
         return Answer("optimal", chosen, _bound(response, model.offset, finished=True))
     return Answer("feasible", chosen, _bound(response, model.offset))
@@ -245,8 +248,9 @@ class _Model:
         opened = problem.gates.open(taken).astype(int).tolist()
         hint.values.extend([*taken.astype(int).tolist(), *opened, *slacks])
 
-    def chosen(self, solution: np.ndarray) -> np.ndarray:
+    def chosen(self, response: Any) -> np.ndarray:
         """The arc of each group from the solver's values; -1 where it took none, which the caller refuses."""
+        solution = np.array(list(response.solution)[: self.problem.n_arcs], dtype=np.int64)
         chosen = np.full(len(self.problem.groups), -1)
         arcs = np.flatnonzero(solution)
         chosen[self.problem.arc_group[arcs]] = arcs

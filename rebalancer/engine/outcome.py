@@ -58,7 +58,8 @@ class Options:
     """How to search: seconds, relative gap of `disruption` to stop at, seed, processor cores.
 
     `reproducible` replaces seconds by the solver's deterministic time and uses one worker per component, so that
-    equal input gives equal output on any load.
+    equal input gives equal output on any load. `isolate` searches in a process of its own, which may use `memory`
+    bytes (None: most of what the machine has free).
     """
 
     time_limit: float = 60.0
@@ -66,13 +67,19 @@ class Options:
     seed: int = 0
     workers: int = 2
     reproducible: bool = False
+    isolate: bool = True
+    memory: int | None = None
 
 
 @dataclass
 class Stop:
-    """A request to stop, handed to every running solver. Safe to call from a signal handler or another thread."""
+    """A request to stop, handed to every running solver. Safe to call from a signal handler or another thread.
+
+    `searching` is set once the search has begun: from then on a stop leaves a plan.
+    """
 
     requested: bool = False
+    searching: bool = False
     _active: dict[int, Callable[[], None]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 

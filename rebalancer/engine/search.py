@@ -1,16 +1,17 @@
-"""Solve: splits a problem into components, solves them in parallel, and adds up what is known."""
+"""Search: splits a problem into components, solves them in parallel, and adds up what is known."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 
-from rebalancer.engine.component import ComponentResult, OneReport, solve_component
+from rebalancer.engine.component import ComponentResult, OneReport, PassOn, solve_component
+from rebalancer.engine.floor import outside
 from rebalancer.engine.outcome import LevelResult, Options, Outcome, Progress, Proof, Report, Stop, Stopped
 from rebalancer.errors import Interrupted, NoPlanInTime
 from rebalancer.problem import Problem
@@ -23,6 +24,9 @@ LEAST_SHARE = 0.05
 
 TICK = 0.1
 
+Keep = Callable[[np.ndarray, np.ndarray, bool], None]
+"""Called with some groups, the arcs of a better plan for them, and whether the solver found it."""
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -31,8 +35,14 @@ class _Part:
     groups: np.ndarray
 
 
-def solve(problem: Problem, options: Options, stop: Stop | None = None, report: Report | None = None) -> Outcome:
-    """The best plan found for every component, and bounds that hold for the whole.
+def solve(
+    problem: Problem,
+    options: Options,
+    stop: Stop | None = None,
+    report: Report | None = None,
+    keep: Keep | None = None,
+) -> Outcome:
+    """The best plan found for every component, and bounds that hold for the whole. `keep` gets plans on the way.
 
     Raises `NoPlanInTime` where some component has no complete plan, `Interrupted` where a stop came before one.
     """
@@ -40,7 +50,7 @@ def solve(problem: Problem, options: Options, stop: Stop | None = None, report: 
     groups = problem.components()
     parts = [_Part(*problem.restricted(members), members) for members in groups]
     board = _Board(len(parts), report)
-    results = _solve_all(parts, options, stop, board)
+    results = _solve_all(parts, options, stop, board, keep)
     missing = [part for part, result in zip(parts, results, strict=True) if result is None]
     if missing:
         accounts = ", ".join(missing[0].problem.groups[:5])
@@ -50,7 +60,9 @@ def solve(problem: Problem, options: Options, stop: Stop | None = None, report: 
     return _together(problem, parts, [result for result in results if result is not None], stop)
 
 
-def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) -> list[ComponentResult | None]:
+def _solve_all(
+    parts: list[_Part], options: Options, stop: Stop, board: _Board, keep: Keep | None
+) -> list[ComponentResult | None]:
     """Largest first, on as many threads as there are workers; the solver runs outside Python's lock."""
     queue = sorted(range(len(parts)), key=lambda index: -parts[index].problem.n_arcs)
     total = sum(part.problem.n_arcs for part in parts) or 1
@@ -73,12 +85,21 @@ def _solve_all(parts: list[_Part], options: Options, stop: Stop, board: _Board) 
         work = options.time_limit * max(part.problem.n_arcs / total, 0.05)
         single = options.reproducible or part.problem.n_arcs < SMALL
         workers = 1 if single else max(1, options.workers // threads)
-        results[index] = solve_component(part.problem, options, seconds, work, workers, stop, board.of(index))
+        results[index] = solve_component(
+            part.problem, options, seconds, work, workers, stop, board.of(index), _passed_on(part, keep)
+        )
         board.ended(index)
 
     with ThreadPoolExecutor(threads) as pool:
         _wait([pool.submit(run, index) for index in queue], stop)
     return results
+
+
+def _passed_on(part: _Part, keep: Keep | None) -> PassOn | None:
+    """What a component calls with its better plans, in the arcs of the whole problem."""
+    if keep is None:
+        return None
+    return lambda chosen, from_solver: keep(part.groups, part.arcs[chosen], from_solver)
 
 
 def _wait(futures: Sequence[Future[None]], stop: Stop) -> None:
@@ -152,7 +173,7 @@ def _together(problem: Problem, parts: list[_Part], results: list[ComponentResul
     for part, result in zip(parts, results, strict=True):
         chosen[part.groups] = part.arcs[result.chosen]
     values = problem.values(chosen)
-    constant = _outside(problem)
+    constant = outside(problem)
     levels = tuple(
         _added(name, values[index], constant[index], [result.levels[index] for result in results])
         for index, name in enumerate(level.name for level in problem.levels)
@@ -165,14 +186,6 @@ def _together(problem: Problem, parts: list[_Part], results: list[ComponentResul
         from_solver=any(result.from_solver for result in results),
         warnings=tuple(dict.fromkeys(warning for result in results for warning in result.warnings)),
     )
-
-
-def _outside(problem: Problem) -> tuple[int, ...]:
-    """What rows without any arc cost: a floor of a book that nothing can reach."""
-    rows = problem.rows
-    empty = np.diff(rows.ptr) == 0
-    broken = rows.excess(np.zeros(len(rows), dtype=np.int64)).astype(object) * rows.penalty
-    return tuple(int(sum(broken[empty & (rows.level == index)])) for index in range(len(problem.levels)))
 
 
 def _added(name: str, value: int, constant: int, parts: list[LevelResult]) -> LevelResult:

@@ -1,0 +1,1 @@
+"""Surfaces: a proposal as files for people."""
