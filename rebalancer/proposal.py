@@ -14,6 +14,7 @@ import pandas as pd
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel
+from rebalancer.errors import UsageError
 from rebalancer.units import HUNDREDTHS
 
 SCHEMA_VERSION = 1
@@ -155,11 +156,24 @@ class Proposal:
             {**self.book.tables, "accounts": accounts}, self.book.effective_date, self.book.model, self.book.overrides
         )
 
-    def explain(self, account_id: str) -> str:
-        """Why an account moves or stays, and its next best seats."""
+    def explain(self, account_id: str | None = None, *, am: str | None = None, keep: bool = False) -> str:
+        """Why an account moves or stays, and its next best seats; with `keep`, what keeping it where it is would cost.
+
+        With `am` in its place, the whole book of that AM or pool.
+        """
+        if (account_id is None) == (am is None) or (keep and account_id is None):
+            raise UsageError("explain takes either an account or am=..., and keep=True goes with an account.")
+        if am is not None:
+            from rebalancer.explain.book import explain_book
+
+            return explain_book(self, am).text()
+        if keep:
+            from rebalancer.explain.keep import keep as cost_of_keeping
+
+            return cost_of_keeping(self, str(account_id)).text()
         from rebalancer.explain.account import explain_account
 
-        return explain_account(self, account_id)
+        return explain_account(self, str(account_id))
 
     def write(self, path: str) -> str:
         """Write the run directory, moves.xlsx in it; see `rebalancer.run_directory.write_run`."""

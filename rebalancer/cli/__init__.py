@@ -19,6 +19,7 @@ COMMANDS = {
     "propose": "rebalancer.cli.propose",
     "verify": "rebalancer.cli.runs",
     "explain": "rebalancer.cli.runs",
+    "compare": "rebalancer.cli.runs",
     "models": "rebalancer.cli.tools",
     "doctor": "rebalancer.cli.tools",
 }

@@ -57,16 +57,9 @@ def _seat_words(seat: dict[Hashable, Any]) -> str:
 
 def explain(proposal: Proposal, account_id: str) -> Explanation:
     """Explain an account of a proposal. Raises `UsageError` for an account that is not in it."""
-    plan = proposal.assignments
-    found = np.flatnonzero(plan["account_id"] == account_id)
-    if not len(found):
-        near = did_you_mean(account_id, plan["account_id"])
-        raise UsageError(f'there is no account "{account_id}" in this run. {near}'.strip())
-    record = proposal.record
-    snapshot = take_snapshot(proposal.book, proposal.model, record["scope"], record["measure"])
-    formulation = formulate(snapshot, RULES)
-    chosen = chosen_arcs(formulation, plan)
-    row = plan.iloc[int(found[0])].to_dict()
+    row = row_of(proposal, account_id)
+    formulation = formulation_of(proposal)
+    snapshot, chosen = formulation.snapshot, chosen_arcs(formulation, proposal.assignments)
     if account_id not in snapshot.accounts.ids:
         return Explanation(account_id, row, pd.DataFrame())
     return Explanation(account_id, row, _seats(formulation, chosen, snapshot.accounts.ids.index(account_id)))
@@ -75,6 +68,22 @@ def explain(proposal: Proposal, account_id: str) -> Explanation:
 def explain_account(proposal: Proposal, account_id: str) -> str:
     """`explain` as text."""
     return explain(proposal, account_id).text()
+
+
+def row_of(proposal: Proposal, account_id: str) -> dict[Hashable, Any]:
+    """The account's row of `assignments`. Raises `UsageError` with the nearest id for one that is not there."""
+    plan = proposal.assignments
+    found = np.flatnonzero(plan["account_id"] == account_id)
+    if not len(found):
+        near = did_you_mean(account_id, plan["account_id"])
+        raise UsageError(f'there is no account "{account_id}" in this run. {near}'.strip())
+    return plan.iloc[int(found[0])].to_dict()
+
+
+def formulation_of(proposal: Proposal) -> Formulation:
+    """What all rules made of the proposal's own book."""
+    record = proposal.record
+    return formulate(take_snapshot(proposal.book, proposal.model, record["scope"], record["measure"]), RULES)
 
 
 def chosen_arcs(formulation: Formulation, plan: pd.DataFrame) -> np.ndarray:
