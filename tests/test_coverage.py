@@ -8,7 +8,7 @@ from helpers import messages
 from rebalancer.coverage import load_model, model_names
 from rebalancer.errors import UsageError
 
-SHIPPED = ["blended", "coverage_units", "pods", "segmented", "tiered_roles"]
+SHIPPED = ["blended", "coverage_units", "pods", "segmented", "smb_pool", "tiered_roles"]
 EXTENDS = 'extends = "coverage_units"\n'
 PRODUCTS = [(0, "0.6"), (2, "0.8"), (3, "1"), (5, "1.5"), (8, "2.5")]
 STAKEHOLDERS = [(0, "0.6"), (3, "1"), (6, "1.5"), (10, "2")]
@@ -274,7 +274,7 @@ def test_a_file_that_is_not_toml_names_the_line(tmp_path):
 
 
 def test_an_unknown_model_is_told_the_near_one_and_all():
-    known = "Models: blended, coverage_units, pods, segmented, tiered_roles."
+    known = "Models: blended, coverage_units, pods, segmented, smb_pool, tiered_roles."
     with pytest.raises(UsageError) as near:
         load_model("blendd")
     assert str(near.value) == f'there is no coverage model "blendd". Did you mean "blended"? {known}'
