@@ -48,10 +48,11 @@ def picture(figure, name):
 # %% [markdown]
 # ## The books as they stand
 #
-# Everything wrong with the files is raised at once when they are read. What is only worth knowing is in `warnings`.
+# The sample book, or the book directory that `REBALANCER_BOOK` names. Everything wrong with the files is raised at once
+# when they are read. What is only worth knowing is in `warnings`.
 
 # %%
-book = rb.load_book(shipped("data/sample"))
+book = rb.load_book(os.environ.get("REBALANCER_BOOK") or shipped("data/sample"))
 print(book)
 print("\n".join(map(str, book.warnings)) or "No warnings.")
 
@@ -193,12 +194,12 @@ picture(figure, "measures")
 # The costliest move that nobody was forced to make, and the book it leaves:
 
 # %%
-free = full.moves[~full.moves["forced"]]
-account = free["account_id"].iat[0]
+move = full.moves.sort_values("forced", kind="stable").iloc[0]
+account = move["account_id"]
 print(full.explain(account))
 
 # %%
-print(full.explain(am=free["from_am"].iat[0]))
+print(full.explain(am=move["from_am"] or move["to_am"]))
 
 # %% [markdown]
 # ## "Leave it where it is"

@@ -289,6 +289,7 @@ DOCUMENTS = {
     "heatmap": (("heatmap", "book"), {"model", "effective_date", "books"}),
     "verify": (("verify", "run"), {"ok", "violations"}),
     "explain": (("explain", "run", "--account", "A-04"), {"account_id", "from_am", "to_am", "reason", "seats"}),
+    "compare": (("compare", "run", "run"), {"runs", "same_plan", "inputs", "options", "figures", "accounts", "books"}),
     "models list": (("models", "list"), {"models"}),
     "models show": (("models", "show", "pods"), {"model"}),
     "doctor": (("doctor",), {"checks"}),

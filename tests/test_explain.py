@@ -8,7 +8,6 @@ import pytest
 from small_books import ACCOUNTS, AMS, CSMS, PODS, TIGHT_AMS, WITH_CSMS, book_of, write_book
 
 import rebalancer as rb
-import rebalancer.plan
 from rebalancer.cli import main
 from rebalancer.errors import NoPlanInTime, UsageError
 from rebalancer.explain import keep as keep_module
@@ -51,12 +50,6 @@ def why(found):
 @pytest.fixture(scope="module")
 def proposal():
     return proposed()
-
-
-@pytest.fixture
-def unverified(monkeypatch):
-    """Proposes without the check of the plan: what is asked here is what is said of it."""
-    monkeypatch.setattr(rebalancer.plan, "verify_tables", lambda *_, **__: [])
 
 
 @pytest.fixture
@@ -124,7 +117,7 @@ def test_moves_and_stays_add_up_to_the_figures_of_every_book():
         assert not {"left_out", "fatigue"} & set(found.stays["why"])
 
 
-def test_why_an_account_stays_names_the_first_cause_that_holds(unverified):
+def test_why_an_account_stays_names_the_first_cause_that_holds():
     accounts = with_columns(
         lock={"A-01": "true"},
         assign_to={"A-02": "M-1"},
@@ -150,7 +143,7 @@ def test_an_account_that_no_rule_admits_elsewhere_is_told_apart():
     assert why(explain_book(plan, "M-1"))["A-01"] == "no_other_seat"
 
 
-def test_a_member_of_a_pool_is_answered_with_its_pool(unverified):
+def test_a_member_of_a_pool_is_answered_with_its_pool():
     plan = proposed(
         ACCOUNTS, AMS.replace("2026-01-01", ""), pools="pool_id,am_id\nP-1,M-2\nP-1,M-3\n", model="coverage_units"
     )
@@ -182,6 +175,12 @@ def test_limits_are_those_of_the_book_its_floor_its_counts_and_its_csms():
     assert limits.loc["floor", ["used", "least", "share"]].tolist() == [15, 7.5, 0.5]
     assert set(limits.loc[["csm_load"], "subject"]) == {"C-1"}
     assert limits["share"].is_monotonic_decreasing
+
+
+def test_a_budget_on_what_a_book_loses_is_a_limit_of_that_book_alone():
+    model = rb.load_model("coverage_units", {"budgets": {"lost_per_am": 2, "gained_per_am": 4}})
+    limits = explain_book(rb.propose(book_of(), model, workers=1), "M-1").limits.set_index("rule")
+    assert sorted(limits.loc["budgets", "subject"]) == ["gained:M-1", "lost:M-1"]
 
 
 def test_a_broken_limit_stands_first_with_more_than_all_of_it_used():
@@ -232,7 +231,7 @@ def test_there_is_nothing_to_keep_where_nobody_owns_it_who_stays(proposal, accou
     assert (found.answer, found.text()) == ("nothing_to_keep", f"There is nothing to keep: {words}")
 
 
-def test_an_account_left_out_of_the_plan_costs_nothing(unverified):
+def test_an_account_left_out_of_the_plan_costs_nothing():
     plan = proposed(with_columns(exclude={"A-05": "true"}))
     assert kept(plan, "A-05").text() == "Keeping A-05 with M-2 costs nothing: it is left out of the plan."
 
@@ -321,6 +320,22 @@ def test_the_csm_is_kept_as_well_where_pods_are_active():
     assert found.csm_id == "C-2"
     assert found.text().startswith("Keeping A-04 with M-1 and C-2 costs ")
     assert found.proven
+
+
+def test_keeping_a_csm_that_would_change_moves_anothers_instead():
+    accounts = (
+        "account_id,name,owner,arr,tier,csm\nA-01,Acme,M-1,300000,enterprise,C-1\nA-02,Bolt,M-1,200000,enterprise,C-1\n"
+    )
+    csms, pods = "csm_id,name,capacity\nC-1,Dee,0.02\nC-2,Eli,1\n", "pod_id,am_id,csm_id\nP-1,M-1,C-1\nP-1,M-1,C-2\n"
+    plan = proposed(accounts, "am_id,name\nM-1,Ann\n", csms=csms, pods=pods)
+    assert plan.csm_changes[["account_id", "to_csm"]].values.tolist() == [["A-02", "C-2"]]
+    found = kept(plan, "A-02")
+    assert found.text().splitlines() == [
+        "Keeping A-02 with M-1 and C-1 costs $7,700 more at risk (proven).",
+        "overload 0 -> 0; $16,400 at risk -> $24,100 at risk.",
+        "Gets another CSM (1 account):",
+        "  A-01: C-2 instead of C-1 (5 units, $300,000 ARR)",
+    ]
 
 
 def test_keeping_what_the_planner_assigned_elsewhere_sets_that_aside():
