@@ -57,7 +57,7 @@ def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, 
     snapshot = formulation.snapshot
     plan = _plan(formulation, outcome.chosen)
     assignments = _assignments(formulation, outcome, plan)
-    moves = _moves(formulation, outcome, assignments)
+    moves = _moves(formulation, outcome, plan, assignments)
     record = _record(snapshot, outcome, options, plan, assignments, short)
     books, csms = books_frame(snapshot, plan.to_am), csms_frame(snapshot, plan.to_csm)
     every = _with_excluded(snapshot, assignments)
@@ -125,11 +125,11 @@ def _ids(index: np.ndarray, ids: tuple[str, ...]) -> np.ndarray:
     return np.array([*ids, ""], dtype=object)[index]
 
 
-def _moves(formulation: Formulation, outcome: Outcome, assignments: pd.DataFrame) -> pd.DataFrame:
+def _moves(formulation: Formulation, outcome: Outcome, plan: _Plan, assignments: pd.DataFrame) -> pd.DataFrame:
     """The moved rows, most costly first, each with the next best seat and what that would add to the levels."""
     order = np.lexsort((assignments["account_id"], -assignments["disruption"].to_numpy()))
     order = order[assignments["moved"].to_numpy()[order]]
-    best = [_next_best(formulation, outcome.chosen, int(i)) for i in order[:NEXT_BEST_LIMIT]]
+    best = [_next_best(formulation, outcome.chosen, int(i), int(plan.to_am[i])) for i in order[:NEXT_BEST_LIMIT]]
     best += [_NextBest()] * (len(order) - len(best))
     moves = assignments.iloc[order].reset_index(drop=True)
     moves["next_best"] = pd.Series([found.seat for found in best], dtype=str)
@@ -147,9 +147,9 @@ class _NextBest:
     drawback: str = ""
 
 
-def _next_best(formulation: Formulation, chosen: np.ndarray, account: int) -> _NextBest:
-    """The best seat with another AM, all other accounts as planned; empty where no rule admits one."""
-    problem, here = formulation.problem, formulation.seats(chosen)[0][account]
+def _next_best(formulation: Formulation, chosen: np.ndarray, account: int, here: int) -> _NextBest:
+    """The best seat with another AM than `here`, all other accounts as planned; empty where no rule admits one."""
+    problem = formulation.problem
     found = [other for other in alternatives(formulation, chosen, account) if other.am != here]
     if not found:
         return _NextBest()
@@ -240,7 +240,7 @@ def _level(level: LevelResult) -> dict[str, Any]:
 
 def _continuity(snapshot: Snapshot, plan: _Plan) -> dict[str, Any]:
     """Relationships kept, over accounts whose owner is staying; those of departed owners are shown apart."""
-    staying = (snapshot.accounts.owner != NONE) & ~snapshot.owner_departed
+    staying = snapshot.owner_present
     kept = staying & ~plan.moved
     arr = snapshot.accounts.arr
     return {

@@ -119,16 +119,13 @@ class _Search:
         least = None if level.least is None else min(level.least, value)
         return LevelResult(level.name, value, floor, _proof(value == floor, True), floor, least)
 
-    def _keep(self, plan: np.ndarray | None, from_solver: bool, within: tuple[tuple[int, int], ...] = ()) -> bool:
-        """Keep a plan that is complete, within the bound levels, and not worse than the best one, level by level."""
+    def _keep(self, plan: np.ndarray | None, from_solver: bool) -> bool:
+        """Keep a plan that is complete and better than the best one, level by level; whether it is no worse."""
         if plan is None or not self.problem.is_complete(plan):
             return False
         values = self.problem.values(plan)
-        if any(values[level] > most for level, most in within):
-            return False
-        start = 1 if within and within[0][0] == 0 else 0
-        if self.best is not None and values[start:] >= self.values[start:]:
-            return values[start:] == self.values[start:]
+        if self.best is not None and values >= self.values:
+            return values == self.values
         self._replace(plan, values, from_solver)
         return True
 
@@ -173,11 +170,8 @@ class _Search:
 
     def _allowed(self, overload: LevelResult) -> int:
         """The overload later levels may use: the least, plus a share of the cure, whose last points cost most."""
-        today = self.problem.today
         share = self.problem.levels[0].tolerance
-        rows = self.problem.rows
-        broken = rows.excess(rows.activity(self.problem.taken(today))).astype(object) * rows.penalty
-        before = sum(broken[rows.level == 0])
+        before = self.problem.values(self.problem.today)[0]
         return overload.value + int(share * max(0, before - overload.value))
 
     def _level(self, level: int, within: tuple[tuple[int, int], ...], legal: bool) -> LevelResult:

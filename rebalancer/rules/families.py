@@ -37,7 +37,7 @@ class FamilyArcs:
     """The arcs of every family that stays together; `dissolved` are accounts whose family can't be held together."""
 
     def __init__(self, snapshot: Snapshot, eligible: np.ndarray, dissolved: np.ndarray) -> None:
-        self.snapshot, self.eligible, self.dissolved = snapshot, eligible, dissolved
+        self.snapshot, self.dissolved = snapshot, dissolved
         accounts = snapshot.accounts
         self.alone = (accounts.family < 0) | dissolved
         self.owner = accounts.owner.tolist()
