@@ -31,6 +31,7 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -c 'from rebalancer.engine.compiled import warm_up; warm_up()'
 	touch $@ $(VENV)/installed
 
 clean:

@@ -1,4 +1,4 @@
-"""Write the sample book: a made-up company's accounts, AMs, CSMs and pods, the same bytes for the same seed.
+"""Write the sample book: a made-up company's accounts and team, the same bytes for the same seed.
 
 `python data/generate_sample.py [--out DIR] [--seed N]`. The team is written down here; its accounts are drawn at
 random, then `_tell_the_story` plants what `data/README.md` lists. Uses the standard library only.
@@ -22,32 +22,34 @@ SAMPLE = Path(__file__).parent / "sample"
 Account = dict[str, str]
 
 AMS = """\
-am_id,name,role,tiers,region,language,skills,capacity,fte,ramp,status,starts_on,leaves_on,manager,floor
-AM-01,Annika Sörensen,strategic,strategic;enterprise,EMEA,English;German,core;procurement,,,,active,,,Petra Aldervik,
-AM-02,Jonas Feldhaus,regular,,EMEA,English;German,core,,,,active,,,Petra Aldervik,
-AM-03,Camille Dorvaux,regular,,EMEA,English;French,core;integrations,,,,active,,,Petra Aldervik,
-AM-04,Rory Blackmere,regular,,EMEA,English;German,core,,,,active,,2026-09-18,Petra Aldervik,
-AM-05,Inés Calavera,regular,,EMEA,English;French,core,,0.8,,active,,,Petra Aldervik,
-AM-06,Tom Wexcombe,junior,mid_market;smb,EMEA,English;French;German,core,70,,,active,,,Petra Aldervik,
-AM-07,Leïla Benhadda,regular,,EMEA;APAC,English;French,core;procurement,,,,active,,,Petra Aldervik,
-AM-08,Marcus Ellingwood,strategic,strategic;enterprise,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,
-AM-09,Priya Ranganath,regular,,AMER East,English,core;procurement,,,,active,,,Dana Whitlock,
-AM-10,Caleb Thornquist,regular,,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,
-AM-11,Renée Castellane,regular,,AMER East,English;French,core,,,,leave,,,Dana Whitlock,
-AM-12,Omar Haddix,junior,mid_market;smb,AMER East,English,core,70,,,active,,,Dana Whitlock,
-AM-13,Grace Okonjo,junior,mid_market;smb,AMER East,English,core;procurement,70,,,active,,,Dana Whitlock,
-AM-14,Peter Vandermolen,regular,,AMER East,English,core,,,,active,,,Dana Whitlock,
-AM-15,Sofia Marchetti-Lowe,strategic,strategic;enterprise,AMER West,English,core;procurement,,,,active,,,Hugo Estevan,
-AM-16,Derek Yoo,regular,,AMER West,English,core,,,,active,,,Hugo Estevan,
-AM-17,Hannah Brightwell,regular,,AMER West,English,core;integrations,,,,active,,,Hugo Estevan,
-AM-18,Luis Arroyo-Vance,junior,mid_market;smb,AMER West,English,core,70,,,active,,,Hugo Estevan,
-AM-19,Maya Lindgren,regular,,AMER West,English,core;integrations,,,0.5,active,2026-09-01,,Hugo Estevan,0.5
-AM-20,Nathan Osgood,regular,,AMER East;AMER West,English,core;procurement,,,,active,,,Hugo Estevan,
-AM-21,Haruka Minase,strategic,strategic;enterprise,APAC,English;Japanese,core;integrations,,,,active,,,Wei Ling Tan,
-AM-22,Daniel Kowhai,regular,,APAC,English;Japanese,core,,,,active,,,Wei Ling Tan,
-AM-23,Aditi Sundaresh,junior,mid_market;smb,APAC,English,core;procurement,70,,,active,,,Wei Ling Tan,
-AM-24,Dana Whitlock,manager,,AMER East;AMER West,English,core;integrations;procurement,,,,active,,,,
-"""
+am_id,name,role,book,tiers,region,language,skills,capacity,fte,ramp,status,starts_on,leaves_on,manager,max_accounts,floor
+AM-01,Annika Sörensen,strategic,segmented,strategic;enterprise,EMEA,English;German,core;procurement,,,,active,,,Petra Aldervik,,
+AM-02,Jonas Feldhaus,regular,,,EMEA,English;German,core,,,,active,,,Petra Aldervik,,
+AM-03,Camille Dorvaux,regular,,,EMEA,English;French,core;integrations,,,,active,,,Petra Aldervik,,
+AM-04,Rory Blackmere,regular,,,EMEA,English;German,core,,,,active,,2026-09-18,Petra Aldervik,,
+AM-05,Inés Calavera,regular,,,EMEA,English;French,core,,0.8,,active,,,Petra Aldervik,,
+AM-06,Tom Wexcombe,junior,pooled,mid_market;smb,EMEA,English;French;German,core,70,0.6,,active,,,Petra Aldervik,,
+AM-07,Leïla Benhadda,regular,,,EMEA;APAC,English;French,core;procurement,,,,active,,,Petra Aldervik,,
+AM-08,Marcus Ellingwood,strategic,segmented,strategic;enterprise,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,,
+AM-09,Priya Ranganath,regular,,,AMER East,English,core;procurement,,,,active,,,Dana Whitlock,,
+AM-10,Caleb Thornquist,regular,,,AMER East,English,core;integrations,,,,active,,,Dana Whitlock,33,
+AM-11,Renée Castellane,regular,,,AMER East,English;French,core,,,,leave,,,Dana Whitlock,,
+AM-12,Omar Haddix,junior,,mid_market;smb,AMER East,English,core,70,,,active,,,Dana Whitlock,,
+AM-13,Grace Okonjo,junior,,mid_market;smb,AMER East,English,core;procurement,70,,,active,,,Dana Whitlock,,
+AM-14,Peter Vandermolen,regular,,,AMER East,English,core,,,,active,,,Dana Whitlock,,
+AM-15,Sofia Marchetti-Lowe,strategic,segmented,strategic;enterprise,AMER West,English,core;procurement,,,,active,,,Hugo Estevan,,
+AM-16,Derek Yoo,regular,,,AMER West,English,core,,,,active,,,Hugo Estevan,,
+AM-17,Hannah Brightwell,regular,,,AMER West,English,core;integrations,,,,active,,,Hugo Estevan,,
+AM-18,Luis Arroyo-Vance,junior,,mid_market;smb,AMER West,English,core,70,,,active,,,Hugo Estevan,,
+AM-19,Maya Lindgren,regular,,,AMER West,English,core;integrations,,,0.5,active,2026-09-01,,Hugo Estevan,,0.5
+AM-20,Nathan Osgood,regular,blended,,AMER East;AMER West,English,core;procurement,,,,active,,,Hugo Estevan,,
+AM-21,Haruka Minase,strategic,segmented,strategic;enterprise,APAC,English;Japanese,core;integrations,,,,active,,,Wei Ling Tan,,
+AM-22,Daniel Kowhai,regular,,,APAC,English;Japanese,core,,,,active,,,Wei Ling Tan,,
+AM-23,Aditi Sundaresh,junior,,mid_market;smb,APAC,English,core;procurement,70,,,active,,,Wei Ling Tan,,
+AM-24,Dana Whitlock,manager,,,AMER East;AMER West,English,core;integrations;procurement,,,,active,,,,,
+AM-25,Ilse Vandekamp,junior,pooled,mid_market;smb,EMEA,English;German,core,70,0.4,,active,,,Petra Aldervik,,
+AM-26,Open position,regular,,,EMEA,English;German,core,,,0.5,open,2026-11-16,,Petra Aldervik,,
+"""  # noqa: E501
 
 CSMS = """\
 csm_id,name,capacity,fte,region,starts_on,extra_duties
@@ -88,7 +90,11 @@ POD_CSMS = {
     "AM-22": "CSM-10 CSM-09",
     "AM-23": "CSM-10",
     "AM-24": "CSM-04",
+    "AM-25": "CSM-02 CSM-03",
+    "AM-26": "CSM-01 CSM-03",
 }
+
+POOL, POOL_MEMBERS = "POOL-EMEA", ("AM-06", "AM-25")
 
 TIERS = ("strategic", "enterprise", "mid_market", "smb")
 
@@ -167,6 +173,15 @@ TRADES = {
     "Hospitality": "Hotels Kitchens Resorts Travel Vineyards",
 }
 
+BOOK = """\
+# See data/README.md.
+model = "coverage_units"
+effective_date = {date}
+
+[overrides.families]
+free = ["{head}"] # {name}: franchisees who buy on their own
+"""
+
 RED = ("AM-03", "AM-09", "AM-16")
 """Books above 110 %: their accounts are touched less and are in poorer health."""
 
@@ -215,12 +230,48 @@ AM-09 | mid_market | 4  | skills        | procurement
 AM-13 | mid_market | 6  | skills        | procurement
 AM-15 | enterprise | 1  | skills        | procurement
 AM-20 | mid_market | 2  | skills        | procurement
+AM-17 | mid_market | 11 | assign_csm    | CSM-07
+AM-12 | mid_market | 20 | exclude_reason | Served by the partner desk since July
+AM-23 | smb        | 0  | exclude_reason | Contract ends 2026-12-31 and is not renewed
+AM-09 | mid_market | 2  | owner_since   | 2026-05-04
+AM-09 | mid_market | 5  | owner_since   | 2026-06-15
+AM-20 | mid_market | 12 | owner         | AM-18
+AM-20 | mid_market | 11 | owner         | AM-13
+AM-20 | mid_market | 10 | owner         | AM-18
+AM-20 | mid_market | 9  | owner         | AM-18
+AM-20 | mid_market | 8  | owner         | AM-13
+AM-20 | mid_market | 7  | owner         | AM-18
+AM-20 | mid_market | 6  | owner         | AM-13
 """
 """Owner (none: unowned), tier, rank by ARR within the book (0 is the smallest), column, value."""
 
+FAMILIES = """
+AM-16 | mid_market | 4  | Castellon Brands     | Retail
+AM-16 | mid_market | 3  | Castellon Footwear   | Retail
+AM-16 | mid_market | 2  | Castellon Apparel    | Retail
+AM-02 | enterprise | 4  | Stromvik Energy      | Energy
+AM-04 | mid_market | 1  | Stromvik Grid        | Energy
+AM-10 | enterprise | 3  | Larchmont Power      | Energy
+AM-09 | mid_market | 3  | Larchmont Solar      | Energy
+AM-01 | strategic  | 4  | Vantera Data         | Software
+AM-21 | enterprise | 1  | Vantera Robotics     | Software
+AM-22 | mid_market | 3  | Vantera Analytics    | Software
+AM-14 | enterprise | 5  | Colbourne Hotels     | Hospitality
+AM-14 | mid_market | 2  | Colbourne Travel     | Hospitality
+AM-14 | mid_market | 0  | Colbourne Vineyards  | Hospitality
+"""
+"""Owner, tier, rank, name, industry. The first of a name is the parent of the others that share its first word."""
+
+FREE_FAMILY = "Colbourne"
+"""Franchisees who buy on their own: the book lets them part."""
+
+SINCE = "2026-01-01"
+"""First day of the history of owners."""
+
 HEADER = (
-    "account_id name owner csm arr tier region products stakeholders complexity industry lock lock_reason lock_until "
-    "renewal_date owner_since csm_since health language skills last_touch ae_hold_until assign_to"
+    "account_id name owner csm arr tier region products stakeholders complexity industry parent_id lock lock_reason "
+    "lock_until renewal_date owner_since csm_since health language skills last_touch ae_hold_until assign_to "
+    "assign_csm exclude exclude_reason"
 )
 
 
@@ -234,6 +285,8 @@ def generate(seed: int = SEED) -> dict[str, str]:
     random.shuffle(accounts)
     for number, account in enumerate(accounts, start=1):
         account["account_id"] = f"A-{number:04}"
+    heads = _parents(accounts)
+    _share_an_inbox(accounts)
     columns = HEADER.split()
     pods = [(f"POD-{am[-2:]}", am, csm) for am, csms in POD_CSMS.items() for csm in csms.split()]
     return {
@@ -241,7 +294,9 @@ def generate(seed: int = SEED) -> dict[str, str]:
         "ams.csv": AMS,
         "csms.csv": CSMS,
         "pods.csv": _csv(["pod_id", "am_id", "csm_id"], pods),
-        "book.toml": f'# See data/README.md.\nmodel = "coverage_units"\neffective_date = {EFFECTIVE}\n',
+        "pools.csv": _csv(["pool_id", "am_id"], [(POOL, member) for member in POOL_MEMBERS]),
+        "history.csv": _csv(["account_id", "role", "from", "to", "date"], _history(seed, accounts, team)),
+        "book.toml": BOOK.format(date=EFFECTIVE, name=FREE_FAMILY, head=heads[FREE_FAMILY]),
     }
 
 
@@ -316,7 +371,10 @@ class _Names:
 
 
 def _tell_the_story(accounts: list[Account]) -> None:
-    """Locks, holds, wishes, languages, skills and legacy owners, on accounts chosen by owner, tier and rank of ARR."""
+    """Families, locks, holds, wishes, tags and legacy owners, on accounts chosen by owner, tier and rank of ARR."""
+    for line in FAMILIES.strip().splitlines():
+        owner, tier, rank, name, industry = (part.strip() for part in line.split("|"))
+        _ranked(accounts, owner, tier)[int(rank)].update(name=name, industry=industry, family=name.split()[0])
     for line in STORY.strip().splitlines():
         owner, tier, rank, column, value = (part.strip() for part in line.split("|"))
         _ranked(accounts, owner, tier)[int(rank)][column] = value
@@ -327,6 +385,55 @@ def _tell_the_story(accounts: list[Account]) -> None:
     for account in accounts:
         if account.get("lock_reason"):
             account["lock"] = "true"
+        if account.get("exclude_reason"):
+            account["exclude"] = "true"
+
+
+def _parents(accounts: list[Account]) -> dict[str, str]:
+    """Write `parent_id` into the members of families; the id of each family's head by the family's name."""
+    named = {account["name"]: account for account in accounts}
+    heads: dict[str, str] = {}
+    for line in FAMILIES.strip().splitlines():
+        member = named[line.split("|")[3].strip()]
+        head = heads.setdefault(member["family"], member["account_id"])
+        member["parent_id"] = "" if head == member["account_id"] else head
+    return heads
+
+
+def _share_an_inbox(accounts: list[Account]) -> None:
+    """The pool's small accounts belong to its inbox; of the others the second member owns every other one."""
+    first, second = POOL_MEMBERS
+    other = False
+    for account in accounts:
+        if account["owner"] != first:
+            continue
+        if account["band"] == "smb":
+            account["owner"] = POOL
+        elif account["band"] == "mid_market":
+            account["owner"] = second if other else first
+            other = not other
+
+
+def _history(seed: int, accounts: list[Account], team: dict[str, Account]) -> list[tuple[str, str, str, str, str]]:
+    """Changes of AM since the year began: who had the account is drawn from the AMs of its region."""
+    random = Random(f"{seed} history")
+    rows = []
+    for account in accounts:
+        owner = team.get(account["owner"])
+        if owner is None or owner["am_id"] in POOL_MEMBERS or account["owner_since"] < SINCE:
+            continue
+        near = [
+            am["am_id"]
+            for am in team.values()
+            if am is not owner
+            and account["region"] in am["region"].split(";")
+            and am["status"] != "open"
+            and am["starts_on"] < account["owner_since"]
+            and am["role"] == owner["role"]
+        ]
+        if near:
+            rows.append((account["account_id"], "am", random.choice(near), owner["am_id"], account["owner_since"]))
+    return sorted(rows, key=lambda row: (row[4], row[0]))
 
 
 def _ranked(accounts: list[Account], owner: str, tier: str) -> list[Account]:

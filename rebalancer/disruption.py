@@ -24,11 +24,9 @@ class MoveCosts:
 
     def of(self, accounts: np.ndarray, am_changed: np.ndarray, csm_changed: np.ndarray) -> np.ndarray:
         """The cost of each change: account index and two flags per entry."""
-        return np.select(
-            [am_changed & csm_changed, am_changed, csm_changed],
-            [self.both[accounts], self.am[accounts], self.csm[accounts]],
-            default=0,
-        )
+        by_change = np.column_stack([np.zeros_like(self.am), self.am, self.csm, self.both])
+        costs: np.ndarray = by_change[accounts, am_changed + 2 * csm_changed.astype(np.int8)]
+        return costs
 
 
 def move_costs(

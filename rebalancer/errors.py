@@ -91,7 +91,9 @@ class InvalidInput(RebalancerError):
 
 
 class NoLegalPlan(RebalancerError):
-    """No plan keeps every limit and the model says to stop there (`when_over_capacity = "stop"`)."""
+    """Hard limits contradict each other, or no plan keeps every limit and the model says to stop there
+    (`when_over_capacity = "stop"`).
+    """
 
     exit_code = 4
 

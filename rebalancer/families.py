@@ -10,7 +10,7 @@ from rebalancer.coverage import CoverageModel
 
 def roots(everybody: pd.DataFrame) -> dict[str, str]:
     """The ultimate parent of every account, itself where it has none; a parent not in the table ends the chain."""
-    parent = dict(zip(everybody["account_id"], everybody["parent_id"], strict=True))
+    parent = dict(zip(everybody["account_id"].tolist(), everybody["parent_id"].tolist(), strict=True))
     found: dict[str, str] = {}
     for account in parent:
         chain = []

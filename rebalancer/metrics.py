@@ -111,11 +111,8 @@ def csms_frame(snapshot: Snapshot, to_csm: np.ndarray) -> pd.DataFrame:
     before = pd.Index(csms.ids).get_indexer(pd.Index(snapshot.frame["csm"]))
     columns: dict[str, object] = {"csm_id": list(csms.ids)}
     for when, who in (("before", before), ("after", to_csm)):
-        has = who != NONE
-        carried = np.zeros(len(csms), dtype=np.int64)
-        np.add.at(carried, who[has], accounts.load[has])
-        columns[f"load_{when}"] = carried / CSM_FULL_LOAD
-        columns[f"accounts_{when}"] = np.bincount(who[has], minlength=len(csms))
+        columns[f"load_{when}"] = snapshot.per_csm(who, accounts.load) / CSM_FULL_LOAD
+        columns[f"accounts_{when}"] = snapshot.per_csm(who, np.ones(len(accounts), dtype=np.int64))
     return pd.DataFrame(columns)[["csm_id", "load_before", "load_after", "accounts_before", "accounts_after"]]
 
 

@@ -1,4 +1,4 @@
-"""People: AMs, pools and CSMs of a book on its effective date, as arrays.
+"""People: AMs and pools of a book on its effective date, as arrays.
 
 A *book* here is what an account can be assigned to: an AM who is in no pool, or a pool. The members of a pool have no
 book of their own.
@@ -20,8 +20,6 @@ from rebalancer.tables import TIERS
 from rebalancer.units import floored
 
 NONE = -1
-CSM_FULL_LOAD = 10**6
-"""The load of one full CSM; an account adds 10^6 // ratio."""
 
 DEFAULT_ROLE = "regular"
 POOL_ROLE = "pool"
@@ -63,21 +61,8 @@ class Ams:
 
     def numbers(self, ids: Iterable[str]) -> np.ndarray:
         """The book of each AM or pool id, -1 for an empty one."""
-        return np.array([self.of_person.get(name, NONE) for name in ids], dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Csms:
-    """CSMs as arrays. `limit` is the load each may carry, in millionths of a full CSM."""
-
-    ids: tuple[str, ...]
-    limit: np.ndarray
-    departed: np.ndarray
-    receives: np.ndarray
-    region: tuple[tuple[str, ...], ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
+        names = ids.tolist() if isinstance(ids, pd.Series) else ids
+        return np.array([self.of_person.get(name, NONE) for name in names], dtype=np.int64)
 
 
 def read_ams(book: Book, model: CoverageModel, accounts: pd.DataFrame, tiers: np.ndarray, faults: Faults) -> Ams:
@@ -92,7 +77,7 @@ def read_ams(book: Book, model: CoverageModel, accounts: pd.DataFrame, tiers: np
     parts.sort()
     of_person = {name: number for number, (name, _, _) in enumerate(parts)}
     of_person |= {name: of_person[pool] for name, pool in pools.of_member.items()}
-    owner = np.array([of_person.get(name, NONE) for name in accounts["owner"]], dtype=np.int64)
+    owner = np.array([of_person.get(name, NONE) for name in accounts["owner"].tolist()], dtype=np.int64)
     return _joined(people, parts, of_person, frozenset(pools.of_member), (owner, tiers), faults)
 
 
@@ -125,7 +110,7 @@ def _people(book: Book, model: CoverageModel, faults: Faults) -> _People:
     departed = ((frame["status"] == "inactive") | (frame["leaves_on"] <= day)).to_numpy(dtype=bool)
     not_yet = ((frame["status"] == "open") | (frame["starts_on"] > day)).to_numpy(dtype=bool)
     willing = [r.receives if flag is None else flag for r, flag in zip(roles, frame["receives"], strict=True)]
-    capacity = np.array([floored(amount) for amount in _amounts(frame, model.units.cap)], dtype=np.int64)
+    capacity = np.array([floored(amount) for amount in amounts(frame, model.units.cap)], dtype=np.int64)
     floors = [_or(value, model.limits.floor) for value in frame["floor"]]
     return _People(
         ids=tuple(frame["am_id"]),
@@ -187,9 +172,11 @@ def _joined(
         for here, one, pool in zip(present, first, is_pool, strict=True)
     ]
     frame = people.frame
+    most = frame["max_accounts"].to_numpy()
+    names, managers = frame["name"].tolist(), frame["manager"].tolist()
     return Ams(
         ids=tuple(name for name, _, _ in parts),
-        names=tuple(_name(frame, part) for part in parts),
+        names=tuple(", ".join(names[index] for index in who) for _, who, _ in parts),
         role=tuple(POOL_ROLE if pool else people.role[one] for one, pool in zip(first, is_pool, strict=True)),
         kind=np.array(
             ["pooled" if pool else people.kind[one] for one, pool in zip(first, is_pool, strict=True)], object
@@ -200,17 +187,18 @@ def _joined(
         receiving=any_of(people.receiving),
         started=np.where(any_of(people.receiving), any_of(people.receiving & people.started), any_of(people.started)),
         may_be_assigned=any_of(~people.departed & ~people.away),
-        max_accounts=tuple(_max_accounts(people, one, bool(pool)) for one, pool in zip(first, is_pool, strict=True)),
+        max_accounts=tuple(
+            _max_accounts(people, most, one, bool(pool)) for one, pool in zip(first, is_pool, strict=True)
+        ),
         tiers=_tiers(people, parts, present, today, faults),
         tags={
             tag: tuple(
-                _union(frame[tag].iloc[list(here or who)].tolist())
-                for here, (_, who, _) in zip(present, parts, strict=True)
+                _union([tags[index] for index in here or who]) for here, (_, who, _) in zip(present, parts, strict=True)
             )
-            for tag in TAGS
+            for tag, tags in ((tag, frame[tag].tolist()) for tag in TAGS)
         },
         manager=np.array(
-            ["" if pool else frame["manager"].iat[one] for one, pool in zip(first, is_pool, strict=True)], dtype=object
+            ["" if pool else managers[one] for one, pool in zip(first, is_pool, strict=True)], dtype=object
         ),
         ramp=np.where(is_pool, np.nan, frame["ramp"].to_numpy()[first]),
         is_pool=is_pool,
@@ -220,14 +208,10 @@ def _joined(
     )
 
 
-def _name(frame: pd.DataFrame, part: Part) -> str:
-    return ", ".join(str(frame["name"].iat[index]) for index in part[1])
-
-
-def _max_accounts(people: _People, index: int, pool: bool) -> int | None:
+def _max_accounts(people: _People, most: np.ndarray, index: int, pool: bool) -> int | None:
     if pool:
         return None
-    own = people.frame["max_accounts"].to_numpy()[index]
+    own = most[index]
     counted = people.kind[index] in ("segmented", "blended")
     return least(None if np.isnan(own) else int(own), people.roles[index].max_accounts if counted else None)
 
@@ -246,17 +230,20 @@ def _tiers(
 ) -> np.ndarray:
     """Book x tier. A segmented AM without tiers serves those of its role, else those it holds today, else any."""
     owner, tiers = today
+    held = np.zeros((len(parts) + 1, len(TIERS)), dtype=bool)  # the last row is of accounts without an owner
+    held[owner, tiers] = True
+    named = people.frame["tiers"].tolist()
     allowed = np.ones((len(parts), len(TIERS)), dtype=bool)
     by_today: list[str] = []
     for number, (name, who, pool) in enumerate(parts):
-        serves = _union(people.frame["tiers"].iloc[list(present[number] or who)].tolist())
+        serves = _union([named[index] for index in present[number] or who])
         kind = "pooled" if pool else people.kind[who[0]]
         if not serves and kind == "pooled":
             serves = ("smb",)
         elif not serves and kind == "segmented":
             serves = people.roles[who[0]].tiers
             if not serves:
-                serves = tuple(TIERS[code] for code in np.unique(tiers[owner == number]))
+                serves = tuple(TIERS[code] for code in np.flatnonzero(held[number]))
                 by_today.append(name)
         if serves:
             allowed[number] = [tier in serves for tier in TIERS]
@@ -270,37 +257,6 @@ def _tiers(
     return allowed
 
 
-def read_csms(book: Book, model: CoverageModel) -> Csms:
-    """The CSMs of a team with the load each may carry."""
-    frame, day = book.csms, pd.Timestamp(book.effective_date)
-    departed = (frame["leaves_on"] <= day).to_numpy(dtype=bool)
-    factors = [
-        (model.csm.regulated_factor if regulated else 1) * (model.csm.extra_duties_factor if duties else 1)
-        for regulated, duties in zip(frame["regulated"], frame["extra_duties"], strict=True)
-    ]
-    limits = [
-        int(CSM_FULL_LOAD * amount * factor // 1)
-        for amount, factor in zip(_amounts(frame, Decimal(1)), factors, strict=True)
-    ]
-    return Csms(
-        ids=tuple(frame["csm_id"]),
-        limit=np.array(limits, dtype=np.int64),
-        departed=departed,
-        receives=~departed & ~(frame["starts_on"] > day).to_numpy(dtype=bool),
-        region=tuple(frame["region"]),
-    )
-
-
-def pod_pairs(book: Book, ams: Ams, csms: Csms) -> np.ndarray:
-    """Rows (book, CSM) of the pods table without departed people, distinct, sorted; a pool has its members' pods."""
-    frame = book.pods
-    am = ams.numbers(frame["am_id"])
-    csm = pd.Index(csms.ids).get_indexer(pd.Index(frame["csm_id"]))
-    here = np.array([name not in ams.gone or name in ams.members for name in frame["am_id"]], dtype=bool)
-    here &= ~csms.departed[csm]
-    return np.unique(np.column_stack([am[here], csm[here]]), axis=0)
-
-
 def least(*limits: int | None) -> int | None:
     """The tightest of several limits, None where there is none."""
     known = [limit for limit in limits if limit is not None]
@@ -312,7 +268,7 @@ def share_of(hundredths: int, share: Decimal) -> int:
     return int(int(hundredths) * share // 1)
 
 
-def _amounts(frame: pd.DataFrame, default: Decimal) -> list[Decimal]:
+def amounts(frame: pd.DataFrame, default: Decimal) -> list[Decimal]:
     """`capacity * fte * ramp` per row, exactly; missing capacity is `default`, missing fte and ramp are 1."""
     columns = zip(frame["capacity"], frame["fte"], frame["ramp"], strict=True)
     return [_or(capacity, default) * _or(fte, Decimal(1)) * _or(ramp, Decimal(1)) for capacity, fte, ramp in columns]

@@ -13,11 +13,13 @@ from typing import get_args
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel, Measure, Scope, load_model
 from rebalancer.engine import Options, Progress, Stop, solve_safely, warm_up
-from rebalancer.errors import CheckFailed, NoLegalPlan, UsageError, did_you_mean
+from rebalancer.engine.memory import allowance
+from rebalancer.errors import CheckFailed, Fault, InvalidInput, NoLegalPlan, UsageError, did_you_mean
 from rebalancer.proposal import Proposal
 from rebalancer.record import make_proposal
 from rebalancer.rules import RULES
-from rebalancer.rules.formulation import formulate
+from rebalancer.rules.formulation import eligible_books, formulate
+from rebalancer.rules.size import MOST_ARCS, Size, size_of
 from rebalancer.shortage import shortages
 from rebalancer.snapshot import take_snapshot
 from rebalancer.verify import verify_tables
@@ -60,18 +62,37 @@ def propose(
     options = Options(time_limit, gap, seed, workers or os.cpu_count() or 1, reproducible)
     warm_up(options)
     snapshot = take_snapshot(book, resolved, scope, measure)
+    refuse_too_large(size_of(snapshot, eligible_books(snapshot, RULES)), allowance(None))
     formulation = formulate(snapshot, RULES)
     clock.lap("build")
     outcome = solve_safely(formulation.problem, options, stop, on_progress)
     clock.lap("solve")
+    clock.laps.update(outcome.spent)
     short = [] if outcome.legal else shortages(formulation, outcome.chosen)
     if not outcome.legal and resolved.limits.when_over_capacity == "stop":
         raise NoLegalPlan("no legal plan exists. " + " ".join(short))
     proposal = make_proposal(formulation, outcome, options, short)
+    del formulation  # at a million accounts the check needs the room
     clock.lap("explain")
     _check(proposal)
     clock.lap("verify")
     return replace(proposal, timings=clock.laps)
+
+
+def refuse_too_large(size: Size, free: int | None) -> None:
+    """Raise `InvalidInput` for a book that the free memory can't hold, before any of it is built."""
+    if size.arcs > MOST_ARCS:
+        problem = f"the book is too large: {size}, and {MOST_ARCS:,} is the most there can be."
+    elif free is not None and size.bytes > free:
+        gigabytes = f"about {size.bytes / 2**30:,.1f} GB, and {free / 2**30:,.1f} GB may be used"
+        problem = f"the book does not fit into memory: {size}. That takes {gigabytes}."
+    else:
+        return
+    cure = (
+        "Narrow who may take what: give accounts and AMs a region, a language or skills, and AMs tiers. Else plan "
+        "parts of the book on their own, use a machine with more memory, or allow more with REBALANCER_MEMORY_MB."
+    )
+    raise InvalidInput([Fault("memory", problem, cure)])
 
 
 def resolve_model(book: Book, model: str | Path | CoverageModel | None) -> CoverageModel:
@@ -114,6 +135,7 @@ def _check(proposal: Proposal) -> None:
         proposal=dict(proposal.record),
         books=proposal.books,
         csms=proposal.csms,
+        moves=proposal.moves,
     )
     if violations:
         listed = "\n".join(f"  {violation.rule}: {violation.message}" for violation in violations[:20])

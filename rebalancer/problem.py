@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import SupportsIndex
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 NO_LIMIT = 2**62
 """A bound that does not bind: `hi` of a row with no upper limit, and its negative for `lo`."""
@@ -45,10 +44,15 @@ class Rows:
         """The row of every entry of `arc`."""
         return np.repeat(np.arange(len(self)), np.diff(self.ptr))
 
+    def words(self, row: SupportsIndex) -> str:
+        """A row as planners read it: `budgets (gained M-1)`."""
+        return f"{self.rules[row].replace('_', ' ')} ({self.names[row].replace(':', ' ')})"
+
     def activity(self, taken: np.ndarray) -> np.ndarray:
         """The weighted sum of every row, given one flag per arc."""
         totals = np.zeros(len(self), dtype=np.int64)
-        np.add.at(totals, self.of_entry(), self.weight * taken[self.arc])
+        hit = np.flatnonzero(taken[self.arc])
+        np.add.at(totals, np.searchsorted(self.ptr, hit, side="right") - 1, self.weight[hit])
         return totals
 
     def excess(self, activity: np.ndarray) -> np.ndarray:
@@ -146,12 +150,15 @@ class Problem:
 
         A level's total is the sum over components, so each can be solved alone.
         """
-        n, links = len(self.groups), len(self.rows) + len(self.gates)
-        ties = np.concatenate([self.rows.of_entry(), len(self.rows) + _entry_of(self.gates.ptr)])
-        group = self.arc_group[np.concatenate([self.rows.arc, self.gates.arc])]
-        label = connected(group, ties, n, links)[:n]
-        order = np.argsort(label, kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if n else []
+        from rebalancer.parts import components  # it builds on this module
+
+        return components(self)
+
+    def parts(self) -> Sequence[tuple[Problem, np.ndarray, np.ndarray]]:
+        """The components as problems of their own: (part, its arcs here, its groups here), each made when asked for."""
+        from rebalancer.parts import Parts  # it builds on this module
+
+        return Parts(self)
 
     def restricted(self, groups: np.ndarray) -> tuple[Problem, np.ndarray]:
         """The part of the problem over some groups with the rows and gates they touch, and its arcs here.
@@ -211,11 +218,3 @@ def _restricted_csr(ptr: np.ndarray, arc: np.ndarray, place: np.ndarray) -> tupl
     entries = np.flatnonzero(place[arc] >= 0) if len(arc) else np.zeros(0, dtype=np.int64)
     rows, counts = np.unique(row[entries], return_counts=True)
     return rows, _Kept(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), entries)
-
-
-def connected(left: np.ndarray, right: np.ndarray, n_left: int, n_right: int) -> np.ndarray:
-    """Component labels of a bipartite graph given its edges: first the left nodes, then the right ones."""
-    size = n_left + n_right
-    graph = coo_array((np.ones(len(left), dtype=bool), (left, n_left + right)), shape=(size, size))
-    labels: np.ndarray = connected_components(graph, directed=False)[1]
-    return labels

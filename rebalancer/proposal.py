@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rebalancer.book import Book
+from rebalancer.certificate import Certificate
 from rebalancer.coverage import CoverageModel
 from rebalancer.errors import UsageError
 from rebalancer.units import HUNDREDTHS
@@ -38,6 +39,7 @@ class Proposal:
     books: pd.DataFrame = field(repr=False)
     csms: pd.DataFrame = field(repr=False)
     timings: Mapping[str, float] = field(repr=False, default_factory=dict)
+    certificates: tuple[Certificate, ...] = field(repr=False, default=())
 
     @property
     def run_id(self) -> str:
@@ -100,7 +102,7 @@ class Proposal:
             what += f"; {moves['csm_changes']:,} CSM changes, {moves['pod_breaks']:,} pods broken"
         if self.status == "no_change":
             what = "No change is needed"
-        return [f"{what}.", *self._proof_words(), *(record["shortages"] if not self.legal else [])]
+        return [f"{what}.", *self._proof_words(), *([] if self.legal else _first(record["shortages"]))]
 
     def _proof_words(self) -> list[str]:
         level = self._disruption
@@ -117,6 +119,9 @@ class Proposal:
         else:
             proof = f"It costs {self._amount(level['value'])}; how close to the least that is, is not known."
         continuity = self.level("continuity")
+        if level["proof"] != "certificate" and level["certificate_bound"] is not None:
+            own = (level["value"] - level["certificate_bound"]) / max(1, level["value"])
+            proof += f" The multipliers alone prove {self._amount(level['certificate_bound'])} (gap {100 * own:.2f} %)."
         if continuity is not None and continuity["proof"] is None:
             proof += f" CSM changes and pod breaks: {continuity['value']:,}, not proven to be the fewest."
         if self.status == "baseline":
@@ -129,12 +134,7 @@ class Proposal:
         return [f"NOT LEGAL. {none}; this is the plan with the least overload found, not one to apply.", proof]
 
     def _amount(self, value: int) -> str:
-        """A disruption in the words of the measure that was minimised."""
-        if self.record["measure"] == "revenue_at_risk":
-            return f"${value:,} at risk"
-        if self.record["measure"] == "units":
-            return f"{value / HUNDREDTHS:,.2f} units moved"
-        return f"{value:,} {'change' if value == 1 else 'changes'} of owner"
+        return amount(value, self.record["measure"])
 
     @cached_property
     def csm_changes(self) -> pd.DataFrame:
@@ -217,6 +217,25 @@ class Proposal:
             for row in self.moves.head(HTML_ROWS).to_dict("records")
         )
         return f"<table><tr>{head}</tr>{body}</table>{_more(len(self.moves))}"
+
+
+def amount(value: int, measure: str) -> str:
+    """A disruption in the words of the measure that was minimised."""
+    if measure == "revenue_at_risk":
+        return f"${value:,} at risk"
+    if measure == "units":
+        return f"{value / HUNDREDTHS:,.2f} units moved"
+    return f"{value:,} {'change' if value == 1 else 'changes'} of owner"
+
+
+SHOWN_SHORTAGES = 40
+"""Sentences of a headline on what is short; `record` has all."""
+
+
+def _first(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - SHOWN_SHORTAGES
+    told = [f"And {more:,} more limits are broken; proposal.json names them all."] if more > 0 else []
+    return [*sentences[:SHOWN_SHORTAGES], *told]
 
 
 HTML_ROWS = 30

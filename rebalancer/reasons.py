@@ -1,28 +1,17 @@
-"""Reasons: why each account moves or stays, in a planner's words, and the next best seat of every move."""
+"""Reasons: why each account moves or stays, in a planner's words."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from rebalancer.limits import count_limits
 from rebalancer.metrics import load
-from rebalancer.problem import HARD
 from rebalancer.rules.formulation import Formulation
 from rebalancer.snapshot import NONE, Snapshot, units_text
 from rebalancer.units import HUNDREDTHS
 
-
-@dataclass(frozen=True)
-class Alternative:
-    """Another seat for one account, all others as planned: `extra` is the change of every level, in order."""
-
-    arc: int
-    am: int
-    csm: int
-    extra: tuple[int, ...]
+UNTOUCHED = "It stays; nothing requires a move."
 
 
 def reasons(formulation: Formulation, chosen: np.ndarray, legacy: np.ndarray) -> list[str]:
@@ -38,25 +27,30 @@ class _Reasons:
         self.too_full = over_limit(self.snapshot)
         self.gained = self.snapshot.per_am(self.to_am, (self.to_am != self.snapshot.accounts.owner).astype(np.int64))
         csms, accounts = self.snapshot.csms, self.snapshot.accounts
-        carried = np.zeros(len(csms), dtype=np.int64)
-        np.add.at(carried, accounts.csm[accounts.csm != NONE], accounts.load[accounts.csm != NONE])
-        self.csm_full = carried > csms.limit
+        self.csm_full = self.snapshot.per_csm(accounts.csm, accounts.load) > csms.limit
+        together = accounts.family[(self.to_am != accounts.owner) & (accounts.family >= 0)]
+        self.moved_of_family = np.bincount(together, minlength=int(accounts.family.max(initial=-1)) + 1)
+        frame = self.snapshot.frame
+        self.lock, self.lock_reason = (frame[name].tolist() for name in ("lock", "lock_reason"))
 
     def all(self) -> list[str]:
         accounts = self.snapshot.accounts
         moved = accounts.owner != self.to_am
         csm_changed = (accounts.csm != NONE) & (accounts.csm != self.to_csm)
-        return [
-            self._moves(i) + self._with_family(i, moved)
-            if moved[i]
-            else (self._csm_changes(i) if csm_changed[i] else self._stays(i))
-            for i in range(len(accounts))
-        ]
+        sentences = [UNTOUCHED] * len(accounts)
+        crowded = np.isin(accounts.owner, list(self.too_full))
+        told = moved | csm_changed | accounts.locked | (accounts.assign_to != NONE) | self.legacy | crowded
+        for i in np.flatnonzero(told).tolist():
+            if moved[i]:
+                sentences[i] = self._moves(i) + self._with_family(i)
+            else:
+                sentences[i] = self._csm_changes(i) if csm_changed[i] else self._stays(i)
+        return sentences
 
-    def _with_family(self, i: int, moved: np.ndarray) -> str:
+    def _with_family(self, i: int) -> str:
         """That an account moves with others of its family."""
-        family = self.snapshot.accounts.family
-        others = int((moved & (family == family[i])).sum()) - 1 if family[i] >= 0 else 0
+        family = self.snapshot.accounts.family[i]
+        others = self.moved_of_family[family] - 1 if family >= 0 else 0
         return f" Its family goes with it ({others} more)." if others else ""
 
     def _moves(self, i: int) -> str:
@@ -103,7 +97,7 @@ class _Reasons:
             return f"It stays, though {snapshot.ams.ids[owner]} would not be eligible for it today."
         if owner in self.too_full:
             return f"It stays; moving others out of the book of {snapshot.ams.ids[owner]} costs less."
-        return "It stays; nothing requires a move."
+        return UNTOUCHED
 
     def _fullness(self, am: int) -> str:
         capacity = int(self.snapshot.ams.capacity[am])
@@ -112,9 +106,8 @@ class _Reasons:
 
     def _lifted(self, i: int) -> str:
         """That a lock of an account whose owner left no longer holds."""
-        frame = self.snapshot.frame
-        written = str(frame["lock_reason"].iat[i])
-        if frame["lock"].iat[i] is not True:
+        written = self.lock_reason[i]
+        if self.lock[i] is not True:
             return ""
         return f", so its lock ({written}) is lifted" if written else ", so its lock is lifted"
 
@@ -122,8 +115,8 @@ class _Reasons:
         """The reason code of a lock in force, and until when."""
         frame, day = self.snapshot.frame, self.snapshot.book.effective_date.isoformat()
         hold, until = (_date_text(frame[column], i) for column in ("ae_hold_until", "lock_until"))
-        written = str(frame["lock_reason"].iat[i])
-        if frame["lock"].iat[i] is not True and hold >= day:
+        written = self.lock_reason[i]
+        if self.lock[i] is not True and hold >= day:
             return f"It is held by its AE until {hold}."
         dated = f" until {until}" if until else ""
         return f"It is locked{dated}{f': {written}' if written else ''}."
@@ -146,60 +139,3 @@ def over_limit(snapshot: Snapshot) -> dict[int, str]:
             if most is not None and counts[am] > most:
                 words.setdefault(am, []).append(f"{counts[am]} {found.words()}, {most} allowed")
     return {am: "; ".join(parts) for am, parts in words.items()}
-
-
-def alternatives(formulation: Formulation, chosen: np.ndarray, account: int) -> list[Alternative]:
-    """Every other seat of an account and what it adds to each level, all other accounts as planned; best first.
-
-    An account of a family that stays together takes its family along.
-    """
-    problem, arcs = formulation.problem, formulation.arcs
-    group = formulation.group_of[account]
-    now = int(chosen[group])
-    first, last = np.searchsorted(problem.arc_group, [group, group + 1])
-    placements = np.arange(*np.searchsorted(arcs.arc, [first, last]))
-    mine = placements[arcs.account[placements] == account]
-    rows = problem.rows
-    activity = rows.activity(problem.taken(chosen))
-    entry_row = rows.of_entry()
-    of_group = np.flatnonzero((rows.arc >= first) & (rows.arc < last))
-    found = []
-    for place in mine[arcs.arc[mine] != now]:
-        arc = int(arcs.arc[place])
-        change = np.zeros(len(rows), dtype=np.int64)
-        for sign, which in ((1, arc), (-1, now)):
-            entries = of_group[rows.arc[of_group] == which]
-            np.add.at(change, entry_row[entries], sign * rows.weight[entries])
-        broken = (rows.excess(activity + change) - rows.excess(activity)) * rows.penalty
-        extra = tuple(
-            int(level.arc_cost[arc] - level.arc_cost[now] + broken[rows.level == index].sum())
-            for index, level in enumerate(problem.levels)
-        )
-        found.append(Alternative(arc, int(arcs.am[place]), int(arcs.csm[place]), extra))
-    return sorted(found, key=lambda alternative: (alternative.extra, alternative.arc))
-
-
-WORSE = {
-    "disruption": "costs more",
-    "continuity": "changes more CSMs",
-    "fairness": "takes more from one AM",
-    "balance": "leaves the books less even",
-    "fit": "suits the AM less",
-    "ties": "is as good; the order of ids decides",
-}
-"""What a later level says against a seat that keeps every limit."""
-
-
-def drawback(formulation: Formulation, chosen: np.ndarray, account: int, other: Alternative) -> str:
-    """What speaks against another seat: the limits it breaks further, else the first level it worsens."""
-    problem = formulation.problem
-    rows = problem.rows
-    elsewhere = chosen.copy()
-    elsewhere[formulation.group_of[account]] = other.arc
-    before, after = (rows.excess(rows.activity(problem.taken(plan))) for plan in (chosen, elsewhere))
-    worse = np.flatnonzero((after > before) & ((rows.level == 0) | (rows.level == HARD)))
-    if len(worse):
-        return "breaks " + ", ".join(f"{rows.rules[row].replace('_', ' ')} of {rows.names[row]}" for row in worse)
-    names = [level.name for level in problem.levels]
-    first = next((name for name, extra in zip(names, other.extra, strict=True) if extra > 0), "ties")
-    return WORSE.get(first, "breaks a limit further")

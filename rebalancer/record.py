@@ -11,12 +11,13 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from rebalancer.alternatives import Alternatives
 from rebalancer.coverage import Measure
 from rebalancer.engine import LevelResult, Options, Outcome
 from rebalancer.inputs import digest, input_hashes
 from rebalancer.metrics import books_frame, csms_frame
 from rebalancer.proposal import SCHEMA_VERSION, Proposal
-from rebalancer.reasons import alternatives, drawback, reasons
+from rebalancer.reasons import reasons
 from rebalancer.rules import ELIGIBILITY
 from rebalancer.rules.formulation import Formulation, legacy
 from rebalancer.rules.pod_size import pod_size_warnings
@@ -61,7 +62,7 @@ def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, 
     record = _record(snapshot, outcome, options, plan, assignments, short)
     books, csms = books_frame(snapshot, plan.to_am), csms_frame(snapshot, plan.to_csm)
     every = _with_excluded(snapshot, assignments)
-    return Proposal(snapshot.book, snapshot.model, record, every, moves, books, csms, {})
+    return Proposal(snapshot.book, snapshot.model, record, every, moves, books, csms, {}, outcome.certificates)
 
 
 def _with_excluded(snapshot: Snapshot, assignments: pd.DataFrame) -> pd.DataFrame:
@@ -129,7 +130,8 @@ def _moves(formulation: Formulation, outcome: Outcome, plan: _Plan, assignments:
     """The moved rows, most costly first, each with the next best seat and what that would add to the levels."""
     order = np.lexsort((assignments["account_id"], -assignments["disruption"].to_numpy()))
     order = order[assignments["moved"].to_numpy()[order]]
-    best = [_next_best(formulation, outcome.chosen, int(i), int(plan.to_am[i])) for i in order[:NEXT_BEST_LIMIT]]
+    others = Alternatives(formulation, outcome.chosen, order[:NEXT_BEST_LIMIT])
+    best = [_next_best(others, int(i), int(plan.to_am[i])) for i in order[:NEXT_BEST_LIMIT]]
     best += [_NextBest()] * (len(order) - len(best))
     moves = assignments.iloc[order].reset_index(drop=True)
     moves["next_best"] = pd.Series([found.seat for found in best], dtype=str)
@@ -147,15 +149,15 @@ class _NextBest:
     drawback: str = ""
 
 
-def _next_best(formulation: Formulation, chosen: np.ndarray, account: int, here: int) -> _NextBest:
+def _next_best(others: Alternatives, account: int, here: int) -> _NextBest:
     """The best seat with another AM than `here`, all other accounts as planned; empty where no rule admits one."""
-    problem = formulation.problem
-    found = [other for other in alternatives(formulation, chosen, account) if other.am != here]
+    problem = others.formulation.problem
+    found = [other for other in others.of(account) if other.am != here]
     if not found:
         return _NextBest()
     best = found[0]
     seat = problem.seats[problem.arc_seat[best.arc]]
-    return _NextBest(seat, best.extra[0], best.extra[1], drawback(formulation, chosen, account, best))
+    return _NextBest(seat, best.extra[0], best.extra[1], others.drawback(best))
 
 
 def _record(

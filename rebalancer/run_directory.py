@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from rebalancer.book import load_book
+from rebalancer.certificate_file import NAME as CERTIFICATE
+from rebalancer.certificate_file import from_bytes, to_bytes
 from rebalancer.coverage import load_model
 from rebalancer.errors import Faults, RebalancerError, UsageError
 from rebalancer.inputs import csv_text, input_files
@@ -32,7 +34,8 @@ def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] |
     """
     target = Path(path)
     _refuse_foreign(target)
-    files = {**(extra or {}), **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
+    certificate = {CERTIFICATE: to_bytes(proposal.certificates)} if proposal.certificates else {}
+    files = {**(extra or {}), **certificate, **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target)
@@ -61,11 +64,13 @@ def read_run(path: str | Path) -> Proposal:
         book = load_book(folder / "inputs", accept=("lookalike", "large"), allow_empty=True)
         model = load_model(folder / "inputs" / "model.toml")
         assignments, moves, books, csms = (_read(folder / f"{name}.csv") for name in FRAMES)
+        certificate = folder / CERTIFICATE
+        certificates = from_bytes(certificate.read_bytes()) if certificate.is_file() else ()
     except (OSError, ValueError, KeyError) as error:
         raise RebalancerError(
             f'"{folder}" can\'t be read as a run: {error}. Check it with `rebalancer verify`.'
         ) from None
-    return Proposal(book, model, record, assignments, moves, books, csms)
+    return Proposal(book, model, record, assignments, moves, books, csms, {}, certificates)
 
 
 def _refuse_changed(folder: Path) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from rebalancer.problem import NO_LIMIT, connected
+from rebalancer.links import connected
+from rebalancer.problem import NO_LIMIT
 from rebalancer.rules.formulation import Formulation
 from rebalancer.snapshot import NONE, Snapshot, units_text
 from rebalancer.tables import TIERS

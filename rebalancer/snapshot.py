@@ -14,11 +14,13 @@ import pandas as pd
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel, Measure, Scope
+from rebalancer.csms import CSM_FULL_LOAD, Csms, pod_pairs, read_csms
 from rebalancer.disruption import MoveCosts, move_costs
 from rebalancer.errors import Fault, Faults
 from rebalancer.families import together
 from rebalancer.locks import AUTOMATIC, changed_recently, lock_reasons
-from rebalancer.people import CSM_FULL_LOAD, NONE, Ams, Csms, least, pod_pairs, read_ams, read_csms, share_of
+from rebalancer.people import NONE, Ams, least, read_ams, share_of
+from rebalancer.tables import TIERS
 from rebalancer.units import HUNDREDTHS, coverage_units, step_index, tier_codes
 
 __all__ = ["CSM_FULL_LOAD", "NONE", "Accounts", "Ams", "Csms", "Snapshot", "least", "take_snapshot", "units_text"]
@@ -131,10 +133,18 @@ class Snapshot:
 
     def per_am(self, owner: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The sum of `weight` over the accounts of each book, for any assignment of owners."""
-        owned = owner != NONE
-        totals = np.zeros(len(self.ams), dtype=np.int64)
-        np.add.at(totals, owner[owned], weight[owned])
-        return totals
+        return _per_holder(owner, weight, len(self.ams))
+
+    def per_csm(self, csm: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The sum of `weight` over the accounts of each CSM, for any assignment of CSMs."""
+        return _per_holder(csm, weight, len(self.csms))
+
+
+def _per_holder(holder: np.ndarray, weight: np.ndarray, holders: int) -> np.ndarray:
+    held = holder != NONE
+    totals = np.zeros(holders, dtype=np.int64)
+    np.add.at(totals, holder[held], weight[held])
+    return totals
 
 
 def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measure) -> Snapshot:
@@ -201,14 +211,16 @@ def _accounts(
 
 def _highest_tier(tiers: np.ndarray, family: np.ndarray) -> np.ndarray:
     """The tier that decides where an account may go: that of its family's highest account."""
-    highest = tiers.copy()
-    for number in np.unique(family[family >= 0]):
-        highest[family == number] = tiers[family == number].min()
+    highest, inside = tiers.copy(), family >= 0
+    of_family = np.full(int(family.max(initial=-1)) + 1, len(TIERS), dtype=tiers.dtype)
+    np.minimum.at(of_family, family[inside], tiers[inside])
+    highest[inside] = of_family[family[inside]]
     return highest
 
 
 def _profiles(frame: pd.DataFrame, tiers: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
-    skills = frame["skills"].map(lambda tags: ";".join(sorted(tags)))
+    known = {tags: ";".join(sorted(tags)) for tags in set(frame["skills"])}
+    skills = [known[tags] for tags in frame["skills"]]
     tags = {"region": frame["region"], "language": frame["language"], "skills": skills}
     keys = pd.DataFrame({"tier": tiers, **tags, "own_tier": own})
     profile = keys.groupby(list(keys.columns), sort=True).ngroup().to_numpy()

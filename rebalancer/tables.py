@@ -201,6 +201,29 @@ def number_text(value: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
+class _Known(dict[tuple[type, object], str]):
+    """Texts by type and value, since True equals 1 and is written otherwise."""
+
+    def __missing__(self, key: tuple[type, object]) -> str:
+        text = self[key] = cell_text(key[1])
+        return text
+
+
 def to_text(frame: pd.DataFrame) -> pd.DataFrame:
     """A checked table as canonical text: what `rebalancer.reading.convert` reads back to the same values."""
-    return pd.DataFrame({name: frame[name].map(cell_text) for name in frame.columns}, dtype=str)
+    return pd.DataFrame({name: _texts(frame[name]) for name in frame.columns}, dtype=str)
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """`cell_text` of every value of a column, worked out once for each distinct one."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.fillna("").str.strip()
+    if values.dtype == bool:
+        return pd.Series(np.where(values, "true", "false"), index=values.index, dtype=str)
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind == "i":
+        return values.astype(str)
+    if values.dtype == object:
+        known = _Known()
+        return pd.Series([known[type(value), value] for value in values], index=values.index, dtype=str)
+    code, distinct = pd.factorize(values, use_na_sentinel=False)
+    return pd.Series([cell_text(value) for value in distinct], dtype=str).take(code).set_axis(values.index)

@@ -1,6 +1,39 @@
-"""Settings of every test: property tests repeat themselves and know no deadline on a busy machine."""
+"""What every test has: settings of property tests, which know no deadline on a busy machine, and the command line."""
 
+import json
+from typing import NamedTuple
+
+import pytest
 from hypothesis import settings
+
+from rebalancer.cli import main
 
 settings.register_profile("gate", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("gate")
+
+
+class Result(NamedTuple):
+    """What a command left: exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        """The one document on stdout."""
+        return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Calls the command line in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REBALANCER_DEBUG", raising=False)
+
+    def call(*args):
+        with pytest.raises(SystemExit) as ended:
+            main([str(arg) for arg in args])
+        return Result(ended.value.code, *capsys.readouterr())
+
+    return call

@@ -51,6 +51,10 @@ def is_falsely_infeasible(courier, stop):
     return Frame(Kind.ERROR, courier.call, {"type": "NoPlanInTime", "message": "no plan", "faults": []})
 
 
+def is_falsely_contradicted(courier, stop):
+    return Frame(Kind.ERROR, courier.call, {"type": "NoLegalPlan", "message": "no limit can hold", "faults": []})
+
+
 def is_falsely_optimal(courier, stop):
     """Everything moves, and that is said to be the least."""
     chosen = last_arcs(courier.problem)
@@ -70,6 +74,7 @@ DOUBLES = (
     talks_garbage,
     gives_half_an_answer,
     is_falsely_infeasible,
+    is_falsely_contradicted,
     is_falsely_optimal,
     is_late,
 )

@@ -37,7 +37,7 @@ class Case:
 def proposal_of(
     case: Case, book: rb.Book | None = None, model: CoverageModel | None = None, **options: Any
 ) -> rb.Proposal | None:
-    """The proposal of a case, None where an account has no seat or no plan keeps the budgets; else errors rise."""
+    """The proposal of a case, None where an account has no seat or the budgets are proven to contradict each other."""
     try:
         return rb.propose(
             case.book if book is None else book,
@@ -51,7 +51,7 @@ def proposal_of(
         if {fault.code for fault in error} != {"no_seat"}:
             raise
         return None
-    except (rb.NoLegalPlan, rb.NoPlanInTime):  # hard limits that contradict each other, in one row or several
+    except rb.NoLegalPlan:
         return None
 
 

@@ -19,9 +19,11 @@ PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
     *("errors", "shipped", "tables", "coverage", "reading", "book", "units", "disruption"),
-    *("people", "locks", "families", "snapshot", "limits", "metrics"),
-    *("problem", "rules", "shortage", "reasons", "engine", "proposal", "inputs", "record", "verify", "plan"),
-    *("swap", "run_directory", "surfaces", "explain", "insight", "api", "cli"),
+    *("people", "csms", "locks", "families", "snapshot", "limits", "metrics"),
+    *("links", "problem", "parts", "knapsack", "certificate", "certificate_file"),
+    *("rules", "shortage", "reasons", "alternatives"),
+    *("engine", "proposal", "rebuilt", "inputs", "record", "verify", "plan"),
+    *("swap", "run_directory", "recheck", "surfaces", "explain", "insight", "api", "cli"),
 )
 """Each layer (a module, or a package of equals) imports only from those named before it, and from itself."""
 

@@ -19,7 +19,7 @@ from rebalancer.cli import main
 from rebalancer.engine import Options, Stop, child, memory, safely, solve, solve_safely
 from rebalancer.engine.child import POOL
 from rebalancer.engine.memory import resident
-from rebalancer.errors import Interrupted, InvalidInput, NoPlanInTime
+from rebalancer.errors import Interrupted, InvalidInput, NoLegalPlan, NoPlanInTime
 from rebalancer.problem import HARD
 from rebalancer.verify import verify_run
 
@@ -38,6 +38,7 @@ SAYS = {
     "talks_garbage": "gave an answer that can't be read",
     "gives_half_an_answer": "gave an answer that can't be read",
     "is_falsely_infeasible": "found no plan",
+    "is_falsely_contradicted": "called impossible what a plan at hand keeps",
     "is_falsely_optimal": "its plan is worse than one at hand",
     "is_late": "did not end within",
 }
@@ -165,10 +166,24 @@ def test_what_the_input_is_to_blame_for_is_raised_here():
     assert idle().poll() is None
 
 
-def test_no_plan_at_all_is_an_error_of_its_own():
-    rows = [Limit({0: 1}, hi=0, level=HARD), Limit({1: 1}, hi=0, level=HARD)]
-    with pytest.raises(NoPlanInTime, match=r"^no plan was found in 20 s"):
-        solve_safely(problem_of([2], [0, 1], rows), Options(time_limit=20, workers=1))
+IMPOSSIBLE = problem_of([2], [0, 1], [Limit({0: 1}, hi=0, level=HARD), Limit({1: 1}, hi=0, level=HARD)])
+
+
+def test_no_plan_at_all_is_an_error_of_its_own(double):
+    double("is_falsely_infeasible")
+    with pytest.raises(NoPlanInTime, match=r"^no plan was found in 20 s: the search found no plan\.$"):
+        solve_safely(IMPOSSIBLE, Options(time_limit=20, workers=1))
+
+
+def test_limits_that_contradict_each_other_are_told_in_the_words_of_the_child():
+    told = []
+    for search in (solve, solve_safely):
+        with pytest.raises(NoLegalPlan) as refused:
+            search(IMPOSSIBLE, Options(time_limit=20, workers=1))
+        told.append(str(refused.value))
+    assert told[0] == told[1]
+    assert told[0].startswith("the limits rule (r0) and rule (r1) can't hold together: ")
+    assert idle().poll() is None
 
 
 def test_progress_arrives_from_the_child():
@@ -209,7 +224,7 @@ def survived(name, monkeypatch):
     assert (proposal.status, proposal.legal) == ("baseline", True)
     assert all(level["proof"] != "solver" for level in proposal.record["levels"])
     assert resident(os.getpid()) - before < FLAT_BYTES
-    assert POOL._idle == [] or name == "is_falsely_infeasible"
+    assert POOL._idle == [] or name in ("is_falsely_infeasible", "is_falsely_contradicted")
     return seconds
 
 

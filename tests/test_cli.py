@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
 import click
 import pytest
 from small_books import ACCOUNTS, AMS, CSMS, OWNED, PODS, TIGHT_AMS, WIDE_AMS, WITH_CSMS, bytes_of, write_book
 
 import rebalancer.plan
+from rebalancer.certificate import Multipliers
 from rebalancer.cli import COMMANDS, LazyGroup, cli, main
 from rebalancer.cli.output import counted, percent
 from rebalancer.cli.propose import progress_line
@@ -27,35 +28,6 @@ LOCKED = (
     ACCOUNTS.replace("tier\n", "tier,lock\n").replace("mid_market\n", "mid_market,true\n").replace("ise\n", "ise,\n")
 )
 """The account of the AM who leaves is locked, which draws a warning."""
-
-
-@dataclass
-class Result:
-    """What a command left: exit code and both streams."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        """The one document on stdout."""
-        return json.loads(self.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Calls the command line in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REBALANCER_DEBUG", raising=False)
-
-    def call(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        out, err = capsys.readouterr()
-        return Result(ended.value.code, out, err)
-
-    return call
 
 
 @pytest.fixture
@@ -140,7 +112,7 @@ def test_propose_prints_what_a_planner_needs_and_writes_a_run(run, book, tmp_pat
     assert (result.code, result.err) == (0, "")
     assert lines[:2] == [
         "3 of 7 accounts move (2 of them forced), $310,000 ARR, $34,840 at risk.",
-        "No legal plan costs less: $34,840 at risk (solver-proven).",
+        "No legal plan costs less: $34,840 at risk (by the certificate).",
     ]
     assert "3 of 3 books change" in lines
     assert "M-1 20.0 15.0 15 133 % red 100 % yellow 4 3 -1" in lines
@@ -171,8 +143,8 @@ def test_a_healthy_book_needs_no_change(run, tmp_path):
 @pytest.mark.parametrize(
     ("measure", "proof"),
     [
-        ("accounts", r"No legal plan costs less: 2 [a-z ,]+ \(solver-proven\)\."),
-        ("units", r"No legal plan costs less: 7(\.00)? units [a-z ,]+ \(solver-proven\)\."),
+        ("accounts", r"No legal plan costs less: 2 [a-z ,]+ \(by the certificate\)\."),
+        ("units", r"No legal plan costs less: 7(\.00)? units [a-z ,]+ \(by the certificate\)\."),
     ],
 )
 def test_the_proof_is_told_in_the_measure_that_was_minimised(run, book, measure, proof):
@@ -287,7 +259,8 @@ DOCUMENTS = {
     "init": (("init", "--from", "book/accounts.csv", "book/ams.csv", "--out", "made"), {"book", "files", "missing"}),
     "check": (("check", "book"), {"ok", "accounts", "ams", "csms", "arr", "units", "triggered", "warnings"}),
     "heatmap": (("heatmap", "book"), {"model", "effective_date", "books"}),
-    "verify": (("verify", "run"), {"ok", "violations"}),
+    "verify": (("verify", "run", "--certificate"), {"ok", "violations", "certificate"}),
+    "bench": (("bench", "results", "--out", "figures"), {"page", "records"}),
     "explain": (("explain", "run", "--account", "A-04"), {"account_id", "from_am", "to_am", "reason", "seats"}),
     "compare": (("compare", "run", "run"), {"runs", "same_plan", "inputs", "options", "figures", "accounts", "books"}),
     "models list": (("models", "list"), {"models"}),
@@ -432,7 +405,9 @@ def test_a_book_over_capacity_is_marked_explained_and_written(run, tmp_path):
     assert lines[1] == (
         "NOT LEGAL. No legal plan exists; this is the plan with the least overload found, not one to apply."
     )
-    assert lines[2] == "No plan with this overload costs less: $34,840 at risk (solver-proven)."
+    assert lines[2].startswith(
+        "No plan with this overload costs less: $34,840 at risk (solver-proven). The multipliers"
+    )
     assert "32 units" in lines[3]
     assert "2 short" in lines[3]
     assert re.fullmatch(r"M-[12] ends with 17 units, at most 15 allowed \(units cap\)\.", lines[4])
@@ -458,9 +433,15 @@ def silent(*_):
     return Answer("unknown", None, None)
 
 
+def proves_little(part, task, _):
+    """A certificate of every group's cheapest arc."""
+    return Multipliers.least(part, task.level), 0
+
+
 def test_no_plan_in_the_time_has_its_own_code_and_leaves_nothing(run, book, here, monkeypatch, tmp_path):
     monkeypatch.setattr(component, "start_plans", lambda _: [])
     monkeypatch.setattr(component, "minimise", silent)
+    monkeypatch.setattr(component, "certify", proves_little)
     plain, machine = run("propose", book, "--time-limit", "2s"), run("propose", book, "--time-limit", "2s", "--json")
     assert plain.code == machine.code == 5
     assert plain.err.startswith("error: no plan was found in 2 s for the accounts A-0")
@@ -470,6 +451,7 @@ def test_no_plan_in_the_time_has_its_own_code_and_leaves_nothing(run, book, here
 
 def test_a_failed_search_gives_the_baseline_marked_as_such(run, book, here, monkeypatch, tmp_path):
     monkeypatch.setattr(component, "minimise", silent)
+    monkeypatch.setattr(component, "certify", proves_little)
     plain = run("propose", book, "--out", "run")
     assert plain.code == 0
     assert plain.out.splitlines()[2] == "The search found no better plan than the one made step by step without it."
@@ -481,6 +463,7 @@ def test_a_failed_search_gives_the_baseline_marked_as_such(run, book, here, monk
 
 def test_a_gap_above_the_one_asked_for_fails_only_when_strict(run, book, here, monkeypatch):
     monkeypatch.setattr(component, "minimise", silent)
+    monkeypatch.setattr(component, "certify", proves_little)
     assert run("propose", book, "--out", "run").code == 0
     assert run("propose", book, "--out", "run", "--strict-gap").code == 6
     assert run("propose", book, "--out", "run", "--strict-gap", "--gap", "0.99").code == 0
@@ -502,6 +485,19 @@ def test_a_plan_that_fails_its_check_is_not_written(run, book, monkeypatch, tmp_
     ]
     assert machine.json["error"]["kind"] == "CheckFailed"
     assert not (tmp_path / "runs").exists()
+
+
+def test_moves_that_are_not_those_of_the_plan_fail_the_check_before_anything_is_written(run, book, monkeypatch):
+    made = rebalancer.plan.make_proposal
+
+    def one_short(*args):
+        proposal = made(*args)
+        return replace(proposal, moves=proposal.moves.iloc[1:])
+
+    monkeypatch.setattr(rebalancer.plan, "make_proposal", one_short)
+    plain = run("propose", book)
+    assert plain.code == 7
+    assert re.search(r"moves\.csv, account_id A-0\d: the row is missing", plain.err)
 
 
 def test_verify_rejects_an_edited_run(run, written):
@@ -603,6 +599,7 @@ def test_ctrl_c_before_there_is_a_plan_writes_nothing(run, book, here, monkeypat
     interrupted_wait(monkeypatch)
     monkeypatch.setattr(component, "start_plans", lambda _: [])
     monkeypatch.setattr(component, "minimise", silent)
+    monkeypatch.setattr(component, "certify", proves_little)
     result = run("propose", book, "--json")
     assert result.code == 130
     assert result.json["error"]["exit_code"] == 130

@@ -8,7 +8,6 @@ import pytest
 from small_books import ACCOUNTS, AMS, CSMS, PODS, TIGHT_AMS, WITH_CSMS, book_of, write_book
 
 import rebalancer as rb
-from rebalancer.cli import main
 from rebalancer.explain.compare import FIGURES, compare
 
 TO_THREE = ACCOUNTS.replace("tier\n", "tier,assign_to\n").replace("0,enterprise\n", "0,enterprise,\n")
@@ -39,19 +38,6 @@ def figure(found, name):
 @pytest.fixture(scope="module")
 def proposal():
     return proposed()
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Calls the command line in an empty directory: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        return ended.value.code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
@@ -133,7 +119,7 @@ def test_a_level_that_one_run_lacks_is_empty_there(proposal):
     assert levels.loc["disruption", ["value_first", "bound_first", "proof_first"]].tolist() == [
         34_840,
         34_840,
-        "solver",
+        "certificate",
     ]
 
 

@@ -8,8 +8,10 @@ from reference import reference
 
 import rebalancer as rb
 
-GATE, LONG = 500, 300
+GATE, LONG = 500, 2_000
 BATCH = 50
+KNOWN = (1549, 2423)
+"""Books on which the two once differed: a family that can't be held together has a member whose CSM left."""
 
 
 def disagreements(seeds: range) -> list[str]:
@@ -20,7 +22,7 @@ def disagreements(seeds: range) -> list[str]:
         expected = reference(case)
         proposal = proposal_of(case)
         if proposal is None or expected is None:
-            found += [] if proposal is expected else [f"seed {seed}: only one of the two has a seat for every account"]
+            found += [] if proposal is expected else [f"seed {seed}: only one of the two has a plan at all"]
             continue
         levels = {level["name"]: level for level in proposal.record["levels"]}
         answer = (levels["overload"]["value"], levels["disruption"]["value"])
@@ -33,6 +35,11 @@ def disagreements(seeds: range) -> list[str]:
 @pytest.mark.parametrize("first", range(0, GATE, BATCH))
 def test_overload_and_disruption_are_those_of_an_independent_reference(first):
     assert disagreements(range(first, first + BATCH)) == []
+
+
+@pytest.mark.parametrize("seed", KNOWN)
+def test_they_agree_where_they_once_did_not(seed):
+    assert disagreements(range(seed, seed + 1)) == []
 
 
 @pytest.mark.long

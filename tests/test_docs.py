@@ -20,13 +20,13 @@ from pydantic import BaseModel
 import rebalancer as rb
 from rebalancer import errors
 from rebalancer.book import SETTINGS
-from rebalancer.cli import COMMANDS, cli
+from rebalancer.cli import COMMANDS, cli, main
 from rebalancer.rules import RULES
 from rebalancer.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "models" / "README.md", ROOT / "data" / "README.md", *DOCS.glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "models" / "README.md", ROOT / "data" / "README.md", *DOCS.rglob("*.md")])
 DEFAULT = "coverage_units"
 CODES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 75, 130, 143}
 """The exit codes of the command line's contract."""
@@ -235,16 +235,47 @@ def test_every_exit_code_is_described():
     assert described == sorted(CODES)
 
 
-def test_every_rule_is_described_with_limit_example_and_setting():
-    text = text_of("rules")
-    assert {title.strip("`") for (_, title), _ in sections(text) if title.startswith("`")} == {
-        rule.name for rule in RULES
-    }
-    for rule in RULES:
-        body = section(text, rule.name)
-        assert re.search(r"^\* (Limit|Wish): ", body, re.MULTILINE), rule.name
-        assert "\n* Example: " in body, rule.name
-        assert "\n* Set it: " in body, rule.name
+RULE_NAMES = [rule.name for rule in RULES]
+PARTS = ["The limit", "Example", "Set it", "In the proposal"]
+WISHES = {"fairness", "balance"}
+
+
+def test_the_index_of_rules_lists_every_rule_in_order_and_no_page_is_of_another():
+    listed = re.findall(r"^\| \[`(\w+)`\]\(rules/(\w+)\.md\) \|", text_of("rules"), re.MULTILINE)
+    assert listed == [(name, name) for name in RULE_NAMES]
+    assert {page.stem for page in (DOCS / "rules").iterdir()} == set(RULE_NAMES)
+
+
+@pytest.mark.parametrize("rule", RULE_NAMES)
+def test_the_page_of_a_rule_has_every_part(rule):
+    (_, (title, story), *parts) = sections(text_of(f"rules/{rule}"))
+    assert title == (1, f"`{rule}`")
+    assert len(story.split()) >= 20, "the story says why a planner wants the rule"
+    limit = "The wish" if rule in WISHES else "The limit"
+    assert [heading for heading, _ in parts] == [(2, limit), *((2, part) for part in PARTS[1:])]
+    bodies = dict(zip(PARTS, (body for _, body in parts), strict=True))
+    words, formulas, _ = re.split(r"```(?:text)?\n(.*?)```", bodies["The limit"], maxsplit=1, flags=re.DOTALL)
+    assert len(words.split()) >= 12
+    assert formulas.strip()
+    assert {"console", "python"} & {kind for kind, _ in BLOCK.findall(bodies["Example"] + "\n")}
+    assert re.search(r"\d", bodies["Example"])
+    assert len(bodies["In the proposal"].split()) >= 12
+
+
+@pytest.mark.parametrize("rule", RULE_NAMES)
+def test_the_page_of_a_rule_names_keys_and_columns_that_are_there(rule):
+    named = names(section(text_of(f"rules/{rule}"), "Set it"))
+    columns = {f"{table.name}.{column.name}" for table in TABLES.values() for column in table.columns}
+    assert named
+    assert set(named) <= columns | set(model_keys())
+
+
+def test_every_key_that_sets_a_rule_is_on_the_page_of_one():
+    named = {key for rule in RULE_NAMES for key in names(section(text_of(f"rules/{rule}"), "Set it"))}
+    sections_of_rules = {"roles", "pods", "csm", "locks", "families", "pools", "budgets", "fatigue", "headcount"}
+    sections_of_rules |= {"fairness", "balance", "books", "units"}
+    keys = {key for key in model_keys() if key.partition(".")[0] in sections_of_rules}
+    assert keys <= named
 
 
 def anchor(title):
@@ -308,30 +339,53 @@ def first_missing(shown, real):
     return None
 
 
-class Workspace:
-    """A directory with the sample book in which the examples of one page run, in order."""
+def as_a_program(words, folder):
+    """Exit code and output of a command, called as people call it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rebalancer", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+    )
+    return done.returncode, done.stdout
 
-    def __init__(self, folder):
-        self.folder = folder
+
+def in_this_process(words, folder):
+    """The same without starting a program: a second less for each of many commands."""
+    shown = io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(shown),
+        contextlib.redirect_stderr(shown),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    return ended.value.code, shown.getvalue()
+
+
+class Workspace:
+    """A directory with the sample book, and runs that are there already, in which the examples of one page run."""
+
+    def __init__(self, folder, runs=None, call=as_a_program):
+        self.folder, self.call = folder, call
         shutil.copytree(ROOT / "data" / "sample", folder / "data" / "sample")
+        if runs is not None:
+            shutil.copytree(runs, folder / "runs")
         self.names = {"__name__": "docs"}
 
     def console(self, block):
         for call in calls(block):
             words = shlex.split(call.command)
             assert words[0] == "rebalancer", f"not a command of ours: {call.command}"
-            done = subprocess.run(
-                [sys.executable, "-m", "rebalancer", *words[1:]],
-                cwd=self.folder,
-                env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                timeout=120,
-            )
-            assert done.returncode == call.code, f"$ {call.command}\n{done.stdout}"
-            missing = first_missing(call.shown, done.stdout)
-            assert missing is None, f"$ {call.command}\nshown, but not there: {missing}\n{done.stdout}"
+            code, real = self.call(words[1:], self.folder)
+            assert code == call.code, f"$ {call.command}\n{real}"
+            missing = first_missing(call.shown, real)
+            assert missing is None, f"$ {call.command}\nshown, but not there: {missing}\n{real}"
 
     def python(self, block):
         with contextlib.chdir(self.folder), contextlib.redirect_stdout(io.StringIO()):
@@ -349,9 +403,19 @@ RUNNABLE = {"console", "python", "toml"}
 WITH_EXAMPLES = [page for page in PAGES if RUNNABLE & {kind for kind, _ in BLOCK.findall(page.read_text("utf-8"))}]
 
 
+@pytest.fixture(scope="module")
+def tutorial_run(tmp_path_factory):
+    """The folder of runs in which `q4` is the tutorial's, for the pages of the rules."""
+    workspace = Workspace(tmp_path_factory.mktemp("tutorial"))
+    workspace.console("$ rebalancer propose data/sample --reproducible --out runs/q4")
+    return workspace.folder / "runs"
+
+
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=page_id)
-def test_the_examples_of_a_page_run_and_show_what_comes_out(page, tmp_path):
-    workspace = Workspace(tmp_path)
+def test_the_examples_of_a_page_run_and_show_what_comes_out(page, tmp_path, request):
+    of_a_rule = page.parent.name == "rules"
+    there = (request.getfixturevalue("tutorial_run"), in_this_process) if of_a_rule else ()
+    workspace = Workspace(tmp_path, *there)
     for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
         if kind in RUNNABLE:
             getattr(workspace, kind)(block)

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
+from rebalancer.certificate import Multipliers
 from rebalancer.engine import Options, Stop, component, cpsat, solve
 from rebalancer.engine.cpsat import MAX_OBJECTIVE, Answer, Effort, Task, minimise
 from rebalancer.engine.greedy import start_plans
 from rebalancer.engine.sentinel import wrong_optima
-from rebalancer.errors import Interrupted, InvalidInput, NoPlanInTime
+from rebalancer.errors import Interrupted, InvalidInput, NoLegalPlan
 from rebalancer.problem import HARD, NO_LIMIT, Gates, Level, Problem, Rows
 
 OVERLOAD, DISRUPTION, BALANCE = 0, 1, 2
@@ -334,7 +335,7 @@ def test_the_sentinel_sees_the_fault_of_the_release_where_it_is_not_cured():
 def test_every_level_is_the_least_that_the_earlier_ones_allow(case):
     problem, known = problem_of(**case), known_values(case)
     if not known:
-        with pytest.raises(NoPlanInTime):
+        with pytest.raises(NoLegalPlan):
             solve(problem, ONE)
         return
     outcome = solve(problem, ONE)
@@ -379,7 +380,7 @@ def test_components_add_up_and_rows_without_arcs_count():
     outcome, least = solve(problem_of(**case), Options(time_limit=20, workers=2)), least_values(**case)
     assert tuple(level.value for level in outcome.levels) == least
     assert [level.bound for level in outcome.levels] == list(least)
-    assert outcome.levels[0].certificate_bound == 15
+    assert outcome.levels[0].certificate_bound == 16
     assert least[OVERLOAD] == 15 + 2 * (1 + 1)
     assert not outcome.legal
 
@@ -528,6 +529,7 @@ def test_a_proof_is_withdrawn_when_a_later_plan_beats_it(monkeypatch):
         return Answer("feasible", minimise(problem, Task(DISRUPTION), None, EFFORT, stop).chosen, None)
 
     monkeypatch.setattr(component, "minimise", lies_once)
+    monkeypatch.setattr(component, "certify", lambda part, task, _: (Multipliers.least(part, task.level), 0))
     outcome = solve(problem, ONE)
     found = outcome.level("disruption")
     assert (found.value, found.bound, found.proof) == (least[DISRUPTION], 0, None)

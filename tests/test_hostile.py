@@ -351,9 +351,11 @@ def test_a_single_file_that_is_no_workbook_is_no_book(tmp_path):
         load_book(folder / "accounts.csv")
 
 
-def test_limits_can_be_lifted(tmp_path, monkeypatch):
+def test_limits_count_the_rows_below_the_header_and_can_be_lifted(tmp_path, monkeypatch):
+    folder = write_book(tmp_path, ams="am_id,name\nE-1,Eva\n")
     monkeypatch.setattr(limits, "MAX_ROWS", 1)
-    folder = write_book(tmp_path)
+    assert len(load_book(folder).accounts) == 1
+    monkeypatch.setattr(limits, "MAX_ROWS", 0)
     with pytest.raises(InvalidInput, match=r"lines in the file: 2, more than the limit of 1\. Split the file, or"):
         load_book(folder)
     assert len(load_book(folder, accept="large").accounts) == 1

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from rebalancer.book import load_book
-from rebalancer.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 _spec = importlib.util.spec_from_file_location("corpus_make", ROOT / "tests" / "corpus" / "make.py")
@@ -16,20 +15,6 @@ _spec.loader.exec_module(make)
 
 ACCOUNTS = "Account ID,Account Name,Account Owner,ARR,Zodiac\nA-1,Acme,Eva,100,leo\n"
 USERS = "User ID,Full Name,Email,Active\nE-1,Eva,eva@example.com,1\n"
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Call the command line in an empty directory: code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*args):
-        with pytest.raises(SystemExit) as end:
-            main([str(arg) for arg in args])
-        out = capsys.readouterr()
-        return end.value.code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

@@ -108,6 +108,14 @@ def test_a_member_keeps_its_csm_where_the_new_pod_has_it_and_else_takes_the_arcs
     assert family_seats(formulation, "a") == ["a E-1 C-1, b E-1 C-2", "a E-2 C-2, b E-2 C-2", "a E-2 C-3, b E-2 C-2"]
 
 
+def test_a_member_whose_csm_left_keeps_its_am_where_the_others_are_assigned_apart():
+    accounts = "account_id,owner,csm,parent_id,assign_to\na,E-1,,,E-2\nb,E-1,,a,E-3\nc,E-1,C-1,a,"
+    csms = "csm_id,leaves_on\nC-1,2025-12-31\nC-2,\nC-3,"
+    pods = "pod_id,am_id,csm_id\nP-1,E-1,C-1\nP-1,E-1,C-2\nP-1,E-1,C-3\nP-2,E-2,C-2"
+    formulation = formulation_of(book_of(accounts, THREE, csms=csms, pods=pods))
+    assert family_seats(formulation, "c") == ["c E-1 C-2"]
+
+
 @about("families", "allowed")
 def test_a_family_may_be_let_free():
     for terms in ({"mode": "free"}, {"free": ["a"]}):

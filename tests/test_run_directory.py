@@ -75,7 +75,7 @@ def listing(folder):
 def test_the_files_of_the_contract_are_there_and_no_others(tmp_path):
     run = write_run(made_once("pods"), tmp_path / "run")
     inputs = ["accounts.csv", "ams.csv", "csms.csv", "pods.csv", "book.toml", "model.toml"]
-    files = ["proposal.json", "manifest.json", "timings.json", *HEADERS]
+    files = ["certificate.npz", "proposal.json", "manifest.json", "timings.json", *HEADERS]
     assert listing(run) == sorted(["inputs", *(f"inputs/{name}" for name in inputs), *files])
 
 

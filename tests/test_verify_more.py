@@ -779,12 +779,19 @@ def test_an_assigned_csm_rules_out_other_ways():
     assert ways(rows, extra=",csm,assign_csm,lock", **CSMS) == ["a E-1/C-2, b E-1/C-1"]
 
 
-def test_a_first_csm_of_the_pod_needs_no_region_as_today():
-    csms = {**CSMS, "csms": "csm_id,region,leaves_on\nC-1,AMER,\nC-2,AMER,\nC-3,,\nC-4,,\nC-5,,2025-12-31"}
-    book = "account_id,owner,arr,parent_id,csm,region\na,E-1,0,G,C-5,EMEA\nb,E-2,0,G,C-4,"
-    assert broken("region", "a E-1 C-1, b E-2 C-4", book, THREE_AMS, **csms) == []
-    assert broken("families", "a E-1 C-1, b E-2 C-4", book, THREE_AMS, **csms) == []
+def test_the_first_csm_of_the_pod_serves_the_region_as_today_too():
+    for region, wrong in (("EMEA", 0), ("AMER", 1)):
+        csms = {**CSMS, "csms": f"csm_id,region,leaves_on\nC-1,{region},\nC-2,,\nC-3,,\nC-4,,\nC-5,,2025-12-31"}
+        book = "account_id,owner,arr,parent_id,csm,region\na,E-1,0,G,C-5,EMEA\nb,E-2,0,G,C-4,"
+        for check in ("region", "families"):
+            assert len(broken(check, "a E-1 C-1, b E-2 C-4", book, THREE_AMS, **csms)) == wrong
     assert len(broken("families", "a E-1 C-2, b E-2 C-4", book, THREE_AMS, **csms)) == 1
+
+
+def test_a_member_whose_csm_left_keeps_its_am_where_the_others_are_assigned_apart():
+    rows = "a,E-1,0,G,C-1,E-2\nb,E-1,0,G,C-1,E-3\nc,E-1,0,G,C-5,"
+    found = {way.rpartition(", ")[2] for way in ways(rows, extra=",csm,assign_to", **CSMS)}
+    assert found == {"c E-1/C-1"}
 
 
 # Families: the check and the list of all ways agree

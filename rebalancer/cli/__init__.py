@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "rebalancer.cli.runs",
     "models": "rebalancer.cli.tools",
     "doctor": "rebalancer.cli.tools",
+    "bench": "rebalancer.cli.bench",
 }
 
 

@@ -25,7 +25,8 @@ def demo(out: str, as_json: bool) -> int:
     book = load_book(place)
     if not as_json:
         say(f"The sample book: {place}")
-        print_heatmap(heatmap(book), f"As it stands: {len(book.accounts):,} accounts in {len(book.ams)} books")
+        heat = heatmap(book)
+        print_heatmap(heat, f"As it stands: {len(book.accounts):,} accounts in {len(heat)} books")
     options = {"scope": "full", "time_limit": 30.0, "gap": 0.0}
     with Signals(Stop()) as signals:
         return run_proposal(book, None, out, as_json, strict=False, detailed=False, options=options, signals=signals)

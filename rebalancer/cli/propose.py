@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rebalancer.proposal import Proposal
 
 SHOWN_MOVES = 12
+SHOWN_BOOKS = 60
 RUNS = Path("runs")
 CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -206,6 +207,7 @@ def _print_books(proposal: Proposal) -> None:
     changed = books[(books["lost"] > 0) | (books["gained"] > 0)]
     if changed.empty:
         return
+    busiest = (changed["lost"] + changed["gained"]).sort_values(ascending=False, kind="stable").index[:SHOWN_BOOKS]
     rows = [
         (
             row["am_id"],
@@ -219,12 +221,13 @@ def _print_books(proposal: Proposal) -> None:
             f"-{row['lost']}" if row["lost"] else "",
             f"+{row['gained']}" if row["gained"] else "",
         )
-        for row in changed.to_dict("records")
+        for row in changed.loc[busiest.sort_values()].to_dict("records")
     ]
     columns = ["AM", ">units", ">after", ">capacity", ">used", ">after", ">accounts", ">after", ">lost", ">gained"]
+    what = f"{len(changed):,} of {counted(len(books), 'book')} change{'s' * (len(changed) == 1)}"
     console().print(
         table(
-            f"{len(changed)} of {counted(len(books), 'book')} change{'s' * (len(changed) == 1)}",
+            what if len(rows) == len(changed) else f"{what}; the {len(rows)} with the most moves",
             columns,
             rows,
             bands={4: "", 5: ""},

@@ -9,11 +9,18 @@ from functools import partial
 
 import numpy as np
 
+from rebalancer.certificate import Multipliers
+from rebalancer.engine.bound import certify
 from rebalancer.engine.cpsat import Answer, Effort, Task, minimise
+from rebalancer.engine.decompose import Approach
 from rebalancer.engine.floor import sum_of_least
 from rebalancer.engine.greedy import cheapened, start_plans
+from rebalancer.engine.narrow import Narrower
 from rebalancer.engine.outcome import LevelResult, Options, Proof, Stop
 from rebalancer.problem import Problem
+
+CERTIFIED = (1, 0)
+"""Levels with a certificate: `disruption`, and `overload` where the plan is not legal."""
 
 SEARCH_SHARE = 0.8
 """Share of the time for the levels that decide the plan; the later ones get at most the rest."""
@@ -23,6 +30,20 @@ LATER_LEVEL_WORK = 1.0
 
 FIRST_SHARE = 0.4
 """Share of the search time spent looking for a legal plan, or for the least overload, before going on."""
+
+LARGE = 3_000
+"""Components with more arcs are decomposed; below, the solver alone is as quick."""
+
+WHOLE_LATER = 8_000
+"""Components with more arcs have their later levels improved among seats of equal cost only, without a proof."""
+
+LATER_WORK_OF_LARGE = 0.1
+"""Deterministic time of a later level of such a component."""
+
+REPRODUCIBLE_WORK = 0.1
+"""Deterministic time for each second of the limit where the same bytes are asked for, so that on a busy machine too the
+work ends before the clock does.
+"""
 
 ROUNDING = 1e-6
 """What the solver's own comparison of gaps may round."""
@@ -37,13 +58,17 @@ PassOn = Callable[[np.ndarray, bool], None]
 
 @dataclass
 class ComponentResult:
-    """The plan of one component and what is known of its levels."""
+    """The plan of one component, what is known of its levels, the multipliers that prove it by level, and seconds by
+    phase.
+    """
 
     chosen: np.ndarray
     levels: list[LevelResult]
     legal: bool
     from_solver: bool
     timed_out: bool
+    multipliers: dict[int, Multipliers]
+    spent: dict[str, float]
     warnings: list[str] = field(default_factory=list)
 
 
@@ -75,12 +100,15 @@ class _Search:
     ) -> None:
         self.problem, self.options, self.stop, self.report = problem, options, stop, report
         self.pass_on, self.passed_on = pass_on, 0.0
-        self.seconds, self.work, self.workers = seconds, work, workers
+        self.seconds, self.work, self.workers = seconds, work * REPRODUCIBLE_WORK, workers
         self.started = time.monotonic()
         self.names = [level.name for level in problem.levels]
         self.best: np.ndarray | None = None
         self.values: tuple[int, ...] = ()
         self.from_solver = self.timed_out = False
+        self.multipliers: dict[int, Multipliers] = {}
+        self.certified: dict[int, int] = {}
+        self.approaches: dict[tuple[int, tuple[tuple[int, int], ...], bool], Approach] = {}
         self.warnings: list[str] = []
         self._solved_legal: Answer | None = None
 
@@ -103,7 +131,23 @@ class _Search:
             if level == 1 and overload.value > 0:
                 within[0] = (0, self.values[0])
         levels = [self._final(level, index) for index, level in enumerate(levels)]
-        return ComponentResult(self.best, levels, self.values[0] == 0, self.from_solver, self.timed_out, self.warnings)
+        if self.options.reproducible and time.monotonic() - self.started > self.seconds * SEARCH_SHARE:
+            self.warnings.append("the clock ended the search before its work was done: the next run may differ")
+        return ComponentResult(
+            self.best,
+            levels,
+            self.values[0] == 0,
+            self.from_solver,
+            self.timed_out,
+            self.multipliers,
+            self._spent(),
+            self.warnings,
+        )
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds by phase, of all tasks together."""
+        phases = [approach.spent for approach in self.approaches.values()]
+        return {phase: sum(spent[phase] for spent in phases) for phase in (phases[0] if phases else ())}
 
     def _final(self, level: LevelResult, index: int) -> LevelResult:
         """A level's result with the value of the plan that is handed out. Where that plan beats the bound, something
@@ -149,7 +193,7 @@ class _Search:
         self._keep(answer.chosen, from_solver=True)
         if self.best is None:
             return None
-        value = self.values[0]
+        value, floor = self.values[0], max(floor, self.certified.get(0, floor))
         bound = floor if answer.bound is None else max(floor, answer.bound)
         proven = bound == value and (value == floor or answer.status == "optimal")
         if legal.status == "infeasible" and value == 0:
@@ -178,6 +222,7 @@ class _Search:
         """Minimise one level with the earlier ones bound; the best plan never gets worse."""
         name, floor = self.names[level], sum_of_least(self.problem, level)
         if self.values[level] == floor:
+            self.multipliers.pop(level, None)
             return LevelResult(name, floor, floor, "certificate", floor)
         later = level > (2 if "continuity" in self.names else 1)
         reuse = self._solved_legal if level == 1 else None
@@ -186,10 +231,12 @@ class _Search:
             self._rearrange(task)
             if self.values[level] == floor:
                 return LevelResult(name, floor, floor, "certificate", floor)
+        if later and self.problem.n_arcs > WHOLE_LATER:
+            return LevelResult(name, self.values[level], floor, None, floor)
         answer = reuse or self._believed(task, self._solve(task, self.best, 1.0, later=later))
         if answer.chosen is not None:
             self._keep_level(answer.chosen, task)
-        value = self.values[level]
+        value, floor = self.values[level], max(floor, self.certified.get(level, floor))
         bound = floor if answer.bound is None else max(floor, answer.bound)
         if (
             not later
@@ -262,11 +309,50 @@ class _Search:
             return Answer("unknown", None, None)
         work = self.work * (share if not later else 1 - SEARCH_SHARE) if self.options.reproducible else None
         if later:
-            work = min(LATER_LEVEL_WORK, work if work is not None else LATER_LEVEL_WORK)
+            most = LATER_WORK_OF_LARGE if self.problem.n_arcs > WHOLE_LATER else LATER_LEVEL_WORK
+            work = most if work is None else min(most, work)
         gap = self._gap(task.level)
         effort = Effort(seconds, work, self.workers, gap, self.options.seed)
+        if later:
+            return self._among_open(task, hint, effort)
+        if self.problem.n_arcs > LARGE:
+            if (task.level, task.within, task.legal) not in self.approaches:
+                approach = Approach(self.problem, task, self.stop, partial(self._note, task))
+                self.approaches[task.level, task.within, task.legal] = approach
+            found = self.approaches[task.level, task.within, task.legal].run(hint, effort)
+            self._certify(task.level, found.multipliers, found.certified)
+            return found.answer
         watch = partial(self._watch, task) if task.level == 1 or (task.level == 0 and self.pass_on) else None
-        return minimise(self.problem, task, hint, effort, self.stop, watch)
+        answer = minimise(self.problem, task, hint, effort, self.stop, watch)
+        if answer.status != "infeasible" and task.level in CERTIFIED:
+            self._certify(task.level, *certify(self.problem, task, self.stop))
+        return answer
+
+    def _certify(self, level: int, multipliers: Multipliers, certified: int) -> None:
+        """Keep what the certificate proves of a level, in its latest task."""
+        if level in CERTIFIED:
+            self.multipliers[level], self.certified[level] = multipliers, certified
+
+    def _among_open(self, task: Task, hint: np.ndarray | None, effort: Effort) -> Answer:
+        """The solver on the arcs that are not closed; the others are not even built."""
+        if task.closed is None or hint is None:
+            return minimise(self.problem, task, hint, effort, self.stop)
+        every = np.arange(len(self.problem.groups))
+        part = Narrower(self.problem, task).narrowed(every, np.flatnonzero(~task.closed), hint)
+        answer = minimise(part.problem, part.task(task), np.searchsorted(part.arcs, hint), effort, self.stop)
+        chosen = None if answer.chosen is None else part.widened(answer.chosen, hint)
+        return Answer("feasible" if chosen is not None else "unknown", chosen, None)
+
+    def _note(self, task: Task, plan: np.ndarray | None, bound: int | None) -> None:
+        """Report a plan or a bound of the decomposition, and pass the plan on."""
+        if plan is not None and not self.problem.is_complete(plan):
+            return
+        value = None if plan is None else self.problem.values(plan)
+        if task.level == 1:
+            moves = -1 if plan is None else int((plan != self.problem.today).sum())
+            self.report(None if value is None else value[1], bound, moves)
+        if plan is not None and value is not None and self.pass_on is not None and self._improves(task, value):
+            self.pass_on(plan, True)
 
     def _gap(self, level: int) -> float:
         """The relative gap that is good enough. The least overload is needed only to a thousandth of the share of the

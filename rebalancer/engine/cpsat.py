@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -42,22 +42,29 @@ class Task:
 
 @dataclass(frozen=True)
 class Effort:
-    """Limits of one call: seconds, deterministic time (None: unlimited), workers, relative gap, seed."""
+    """Limits of one call: seconds, deterministic time (None: unlimited), workers, relative gap, seed.
+
+    Without `presolve` the solver takes another way, to test an answer of its own.
+    """
 
     seconds: float
     deterministic: float | None
     workers: int
     gap: float
     seed: int
+    presolve: bool = True
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`chosen` is the best plan found and `bound` a lower bound on the level, each None where there is none."""
+    """`chosen` is the best plan found and `bound` a lower bound on the level, each None where there is none. `work` is
+    the deterministic time it took.
+    """
 
     status: Status
     chosen: np.ndarray | None
     bound: int | None
+    work: float = field(default=0.0, compare=False)
 
 
 class Watcher(cp_model.CpSolverSolutionCallback):
@@ -93,16 +100,17 @@ def minimise(
     finally:
         stop.release(id(solver))
     response = solver.response_proto
+    work = float(response.deterministic_time)
     if status == cp_model.INFEASIBLE:
-        return Answer("infeasible", None, None)
+        return Answer("infeasible", None, None, work)
     if status == cp_model.MODEL_INVALID:
         raise InvalidInput([Fault("model", "the solver refuses the model.", "Please report this with the book.")])
     if status == cp_model.UNKNOWN:
-        return Answer("unknown", None, _bound(response, model.offset))
+        return Answer("unknown", None, _bound(response, model.offset), work)
     chosen = model.chosen(response)
     if status == cp_model.OPTIMAL:
-        return Answer("optimal", chosen, _bound(response, model.offset, finished=True))
-    return Answer("feasible", chosen, _bound(response, model.offset))
+        return Answer("optimal", chosen, _bound(response, model.offset, finished=True), work)
+    return Answer("feasible", chosen, _bound(response, model.offset), work)
 
 
 def _bound(response: Any, offset: int, finished: bool = False) -> int | None:
@@ -122,6 +130,7 @@ def _set_parameters(solver: cp_model.CpSolver, effort: Effort) -> None:
     parameters.relative_gap_limit = effort.gap
     parameters.random_seed = effort.seed
     parameters.catch_sigint_signal = False
+    parameters.cp_model_presolve = effort.presolve
     # OR-tools 9.15 answers OPTIMAL with a wrong optimum on rows whose coefficients add up past 2^31-1 (its issue
     # 5293) unless this presolve step is off; `rebalancer doctor` tests the cure.
     parameters.presolve_inclusion_work_limit = 0

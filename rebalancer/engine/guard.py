@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rebalancer.engine.floor import outside, sum_of_least
+from rebalancer.certificate import Certificate, outside, proven
+from rebalancer.engine.floor import sum_of_least
 from rebalancer.engine.greedy import start_plans
 from rebalancer.engine.outcome import LevelResult, Outcome, Stopped
 from rebalancer.problem import Problem
@@ -114,7 +115,11 @@ def checked(outcome: Outcome, at_hand: PlansAtHand) -> Outcome:
     if not _fits_shape(problem, chosen) or not problem.is_complete(chosen):
         raise RefusedError("its plan is not complete")
     values = problem.values(chosen)
-    fault = _false_claim(problem, outcome, values) or at_hand.contradicts(outcome, values)
+    fault = (
+        _false_claim(problem, outcome, values)
+        or _false_certificate(problem, outcome)
+        or at_hand.contradicts(outcome, values)
+    )
     if fault is not None:
         at_hand.offer(chosen, outcome.from_solver)
         raise RefusedError(fault)
@@ -146,6 +151,17 @@ def _false_claim(problem: Problem, outcome: Outcome, values: tuple[int, ...]) ->
     return None
 
 
+def _false_certificate(problem: Problem, outcome: Outcome) -> str | None:
+    """What the multipliers that came with an answer don't prove, worked out anew."""
+    certificates = {certificate.level: certificate for certificate in outcome.certificates}
+    for level, floor in zip(outcome.levels, floors_of(problem), strict=True):
+        certificate = certificates.get(level.name)
+        shown = floor if certificate is None else proven(problem, outcome.chosen, certificate)
+        if level.certificate_bound is not None and (shown is None or level.certificate_bound > max(shown, floor)):
+            return f"its multipliers do not prove the bound on {level.name} that it claims"
+    return None
+
+
 def floors_of(problem: Problem) -> list[int]:
     """A bound of every level that needs no solver."""
     constant = outside(problem)
@@ -163,4 +179,5 @@ def without_answer(at_hand: PlansAtHand, stopped: Stopped, warnings: tuple[str, 
         )
         for index, (level, value, floor) in enumerate(zip(problem.levels, best.values, floors_of(problem), strict=True))
     )
-    return Outcome(best.chosen, levels, best.values[0] == 0, stopped, best.searched, warnings)
+    certificates = (Certificate.least(problem, 1),)
+    return Outcome(best.chosen, levels, best.values[0] == 0, stopped, best.searched, warnings, certificates)

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from rebalancer.certificate import Certificate
+
 Proof = Literal["certificate", "solver"]
 Stopped = Literal["proven", "gap", "time", "interrupt"]
 
@@ -39,6 +41,7 @@ class Outcome:
     """The best plan found: `chosen` is the arc of each group. `legal` says that no elastic row of `overload` breaks.
 
     `from_solver` is False where the plan is the one that changes nothing or the greedy one and no search beat it.
+    `certificates` are the multipliers behind `certificate_bound`, `spent` seconds of decomposed components by phase.
     """
 
     chosen: np.ndarray
@@ -47,6 +50,8 @@ class Outcome:
     stopped: Stopped
     from_solver: bool
     warnings: tuple[str, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    spent: dict[str, float] = field(default_factory=dict, compare=False)
 
     def level(self, name: str) -> LevelResult | None:
         """The result of a level, None where the problem has no such level."""

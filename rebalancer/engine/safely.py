@@ -17,7 +17,7 @@ from rebalancer.engine.guard import PlansAtHand, RefusedError, checked, without_
 from rebalancer.engine.memory import allowance, resident
 from rebalancer.engine.outcome import Options, Outcome, Progress, Report, Stop
 from rebalancer.engine.wire import Frame, Kind, WireError, outcome_of, problem_frame, whole
-from rebalancer.errors import Fault, Interrupted, InvalidInput, NoPlanInTime, RebalancerError
+from rebalancer.errors import Fault, Interrupted, InvalidInput, NoLegalPlan, NoPlanInTime, RebalancerError
 from rebalancer.problem import Problem
 
 GRACE_SECONDS = 7.0
@@ -47,7 +47,8 @@ class IdleEndError(Exception):
 def solve_safely(problem: Problem, options: Options, stop: Stop | None = None, report: Report | None = None) -> Outcome:
     """As `solve`, in a child process. `Options.isolate` or REBALANCER_ISOLATE=0 keep the search in this one.
 
-    Raises `NoPlanInTime` where there is no complete plan at all, `Interrupted` where a stop came before one.
+    Raises `NoLegalPlan` where hard rows contradict each other, `NoPlanInTime` where there is no complete plan at all,
+    `Interrupted` where a stop came before one.
     """
     stop = stop or Stop()
     stop.searching = True
@@ -133,7 +134,7 @@ class _Call:
 
     def _asked(self, child: Child) -> Outcome:
         child.calls += 1
-        child.most_bytes = 2**20 + 64 * len(self.problem.groups)
+        child.most_bytes = 2**20 + 128 * (len(self.problem.groups) + len(self.problem.rows))
         child.send(problem_frame(self.problem, self.options, child.calls))
         if self.problem.n_arcs <= GREEDY_ARCS:
             self.at_hand.offer_greedy()
@@ -221,9 +222,18 @@ class _Call:
             raise InvalidInput([Fault(code, problem, cure) for code, problem, cure in told])
         if kind == "Interrupted" and self.stop.requested:
             raise FailedError("")
+        if kind == "NoLegalPlan":
+            self._refuse_contradictions(message)
         if kind == "NoPlanInTime":
             raise FailedError("the search found no plan")
         raise FailedError(f"the search failed ({kind}: {message})")
+
+    def _refuse_contradictions(self, message: str) -> None:
+        """Pass on that the hard rows contradict each other, unless a plan at hand keeps them."""
+        self.at_hand.offer_greedy()
+        if self.at_hand.best is None:
+            raise NoLegalPlan(message)
+        raise FailedError("the search called impossible what a plan at hand keeps")
 
     def _fallback(self, fault: str) -> Outcome:
         """The best plan at hand, marked; a stop that was asked for is no fault."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rebalancer.engine.component import ComponentResult, OneReport, PassOn, solve_component
-from rebalancer.engine.floor import outside
+from rebalancer.certificate import Certificate, Multipliers, outside, proven
+from rebalancer.engine.component import CERTIFIED, ComponentResult, OneReport, PassOn, solve_component
+from rebalancer.engine.contradiction import refuse_contradictions
 from rebalancer.engine.outcome import LevelResult, Options, Outcome, Progress, Proof, Report, Stop, Stopped
 from rebalancer.errors import Interrupted, NoPlanInTime
+from rebalancer.parts import Parts
 from rebalancer.problem import Problem
 
 SMALL = 1_000
@@ -24,15 +26,17 @@ LEAST_SHARE = 0.05
 
 TICK = 0.1
 
-Keep = Callable[[np.ndarray, np.ndarray, bool], None]
-"""Called with some groups, the arcs of a better plan for them, and whether the solver found it."""
-
 
 @dataclass(frozen=True)
 class _Part:
     problem: Problem
     arcs: np.ndarray
     groups: np.ndarray
+    rows: np.ndarray
+
+
+Keep = Callable[[np.ndarray, np.ndarray, bool], None]
+"""Called with some groups, the arcs of a better plan for them, and whether the solver found it."""
 
 
 def solve(
@@ -44,16 +48,20 @@ def solve(
 ) -> Outcome:
     """The best plan found for every component, and bounds that hold for the whole. `keep` gets plans on the way.
 
-    Raises `NoPlanInTime` where some component has no complete plan, `Interrupted` where a stop came before one.
+    Raises `NoLegalPlan` where hard rows are proven to contradict each other, `NoPlanInTime` where some component has no
+    complete plan for another reason, `Interrupted` where a stop came before one.
     """
-    stop = stop or Stop()
-    groups = problem.components()
-    parts = [_Part(*problem.restricted(members), members) for members in groups]
+    stop, started = stop or Stop(), time.monotonic()
+    every = Parts(problem)
+    parts = [_Part(*every[index], every.rows[index]) for index in range(len(every))]
     board = _Board(len(parts), report)
     results = _solve_all(parts, options, stop, board, keep)
     missing = [part for part, result in zip(parts, results, strict=True) if result is None]
     if missing:
         accounts = ", ".join(missing[0].problem.groups[:5])
+        if not stop.requested:
+            left = options.time_limit - (time.monotonic() - started)
+            refuse_contradictions([part.problem for part in missing], left, stop)
         if stop.requested:
             raise Interrupted("stopped before there was a plan.")
         raise NoPlanInTime(f"no plan was found in {options.time_limit:g} s for the accounts {accounts}, ...")
@@ -174,8 +182,10 @@ def _together(problem: Problem, parts: list[_Part], results: list[ComponentResul
         chosen[part.groups] = part.arcs[result.chosen]
     values = problem.values(chosen)
     constant = outside(problem)
+    certificates = tuple(_joined(problem, parts, results, level) for level in CERTIFIED[: 1 + (values[0] > 0)])
+    certified = {certificate.level: proven(problem, chosen, certificate) for certificate in certificates}
     levels = tuple(
-        _added(name, values[index], constant[index], [result.levels[index] for result in results])
+        _added(name, values[index], constant[index], [result.levels[index] for result in results], certified.get(name))
         for index, name in enumerate(level.name for level in problem.levels)
     )
     return Outcome(
@@ -185,24 +195,43 @@ def _together(problem: Problem, parts: list[_Part], results: list[ComponentResul
         stopped=_stopped(levels, results, stop),
         from_solver=any(result.from_solver for result in results),
         warnings=tuple(dict.fromkeys(warning for result in results for warning in result.warnings)),
+        certificates=certificates,
+        spent=_spent(results),
     )
 
 
-def _added(name: str, value: int, constant: int, parts: list[LevelResult]) -> LevelResult:
-    """One level of the whole: values, bounds and least values add up; a proof is as strong as its weakest part."""
-    proof: Proof | None = "certificate"
-    for part in parts:
-        proof = (
-            None if part.proof is None or proof is None else ("solver" if "solver" in (part.proof, proof) else proof)
-        )
-    return LevelResult(
-        name,
-        value,
-        _total(constant, [part.bound for part in parts]),
-        proof,
-        _total(constant, [part.certificate_bound for part in parts]),
-        _total(constant, [part.least for part in parts]),
-    )
+def _spent(results: list[ComponentResult]) -> dict[str, float]:
+    """Seconds by phase, added up over components (which run side by side)."""
+    phases = dict.fromkeys(phase for result in results for phase in result.spent)
+    return {phase: round(sum(result.spent.get(phase, 0.0) for result in results), 3) for phase in phases}
+
+
+def _joined(problem: Problem, parts: list[_Part], results: list[ComponentResult], level: int) -> Certificate:
+    """The multipliers of all components for one level; where a component needed none, its cheapest arcs prove it."""
+    group, row = np.zeros(len(problem.groups), dtype=np.int64), np.zeros(len(problem.rows), dtype=np.int64)
+    kept = np.zeros(len(parts), dtype=np.int64)
+    for place, (part, result) in enumerate(zip(parts, results, strict=True)):
+        found = result.multipliers.get(level) or Multipliers.least(part.problem, level)
+        group[part.groups], row[part.rows] = found.group, found.row
+        kept[place] = found.kept[0] if len(found.kept) else 0
+    return Certificate(problem.levels[level].name, group, row, kept)
+
+
+def _added(name: str, value: int, constant: int, parts: list[LevelResult], certified: int | None) -> LevelResult:
+    """One level of the whole: values, bounds and least values add up; a proof is as strong as its weakest part.
+
+    `certified` is what the multipliers prove of the whole, worked out anew.
+    """
+    floor = _total(constant, [part.certificate_bound for part in parts])
+    least = _total(constant, [part.least for part in parts])
+    bound = _total(constant, [part.bound for part in parts])
+    floor = certified if certified is not None else floor
+    if floor is not None and certified is not None:
+        bound = floor if bound is None else max(bound, min(floor, value if least is None else least))
+    proof: Proof | None = None
+    if all(part.proof is not None for part in parts):
+        proof = "certificate" if floor == (value if least is None else min(value, least)) else "solver"
+    return LevelResult(name, value, bound, proof, floor, least)
 
 
 def _total(constant: int, values: list[int | None]) -> int | None:

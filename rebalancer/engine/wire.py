@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from rebalancer.certificate import Certificate
 from rebalancer.engine.outcome import LevelResult, Options, Outcome
 from rebalancer.problem import Gates, Level, Problem, Rows
 
@@ -106,7 +107,7 @@ def _arrays(shapes: list[list[Any]], data: bytes) -> tuple[np.ndarray, ...]:
 
 
 def problem_frame(problem: Problem, options: Options, call: int) -> Frame:
-    """The request to solve a problem. Seats and rules stay here: the engine does not look at them."""
+    """The request to solve a problem. Seats stay here: the engine does not look at them."""
     rows, gates = problem.rows, problem.gates
     arrays = [problem.arc_group, problem.arc_seat, problem.arc_book, problem.today]
     arrays += [rows.ptr, rows.arc, rows.weight, rows.lo, rows.hi, rows.level, rows.penalty, gates.ptr, gates.arc]
@@ -115,6 +116,7 @@ def problem_frame(problem: Problem, options: Options, call: int) -> Frame:
     meta = {
         "groups": [str(group) for group in problem.groups],
         "rows": [str(name) for name in rows.names],
+        "rules": [str(rule) for rule in rows.rules],
         "levels": [[level.name, level.tolerance] for level in problem.levels],
         "options": {
             "time_limit": float(options.time_limit),
@@ -131,7 +133,6 @@ def problem_of(frame: Frame) -> tuple[Problem, Options]:
     """The problem of a request, as far as the engine looks at it."""
     meta = frame.meta
     group, seat, book, today, *rest = frame.arrays
-    names = tuple(meta["rows"])
     levels = rest[9:]
     problem = Problem(
         groups=tuple(meta["groups"]),
@@ -140,7 +141,7 @@ def problem_of(frame: Frame) -> tuple[Problem, Options]:
         arc_seat=seat,
         arc_book=book,
         today=today,
-        rows=Rows(names, names, *rest[:7]),
+        rows=Rows(tuple(meta["rows"]), tuple(meta["rules"]), *rest[:7]),
         gates=Gates(("",) * (len(rest[7]) - 1), rest[7], rest[8]),
         levels=tuple(
             Level(name, levels[2 * index], levels[2 * index + 1], tolerance)
@@ -159,22 +160,34 @@ def answer_frame(outcome: Outcome, call: int) -> Frame:
         "from_solver": outcome.from_solver,
         "warnings": list(outcome.warnings),
     }
-    return Frame(Kind.ANSWER, call, meta, (outcome.chosen.astype("<i8"),))
+    meta["spent"] = outcome.spent
+    meta["certificates"] = [certificate.level for certificate in outcome.certificates]
+    arrays = [outcome.chosen]
+    for certificate in outcome.certificates:
+        arrays += [certificate.group, certificate.row, certificate.kept]
+    return Frame(Kind.ANSWER, call, meta, tuple(array.astype("<i8") for array in arrays))
 
 
 def outcome_of(frame: Frame) -> Outcome:
     """The outcome that a frame claims, its types checked and nothing else. Raises `WireError`."""
     meta = frame.meta
     try:
-        (chosen,) = frame.arrays
+        chosen, *multipliers = frame.arrays
         levels = tuple(_level(level) for level in meta["levels"])
         warnings = tuple(str(text)[:500] for text in meta["warnings"][:100])
         legal, searched = meta["legal"] is True, meta["from_solver"] is True
-        if meta["stopped"] not in ("proven", "gap", "time", "interrupt") or chosen.dtype != TYPES["<i8"]:
+        certificates = tuple(
+            Certificate(str(name), *multipliers[3 * place : 3 * place + 3])
+            for place, name in enumerate(meta["certificates"])
+        )
+        spent = {str(phase): float(seconds) for phase, seconds in meta["spent"].items()}
+        if meta["stopped"] not in ("proven", "gap", "time", "interrupt"):
             raise WireError("an unknown end")
-    except (KeyError, TypeError, ValueError) as error:
+        if any(array.dtype != TYPES["<i8"] for array in frame.arrays):
+            raise WireError("an unknown type")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WireError(str(error)) from None
-    return Outcome(chosen, levels, legal, meta["stopped"], searched, warnings)
+    return Outcome(chosen, levels, legal, meta["stopped"], searched, warnings, certificates, spent)
 
 
 def _level(claim: dict[str, Any]) -> LevelResult:

@@ -40,6 +40,9 @@ def main() -> None:
     requests: queue.Queue[tuple[Frame, Stop]] = queue.Queue()
     threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
     import rebalancer.engine.search  # noqa: F401  the solver is loaded before the parent's clock starts
+    from rebalancer.engine.compiled import warm_up
+
+    warm_up()
 
     write_frame(wire, Frame(Kind.READY))
     serve(wire, requests)

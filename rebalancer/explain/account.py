@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rebalancer.alternatives import Alternatives
 from rebalancer.errors import UsageError, did_you_mean
 from rebalancer.proposal import Proposal
-from rebalancer.reasons import alternatives, drawback
-from rebalancer.rules import RULES
-from rebalancer.rules.formulation import Formulation, formulate
-from rebalancer.snapshot import take_snapshot
+from rebalancer.rebuilt import chosen_arcs, formulation_of
+from rebalancer.rules.formulation import Formulation
 
 SHOWN = 5
 """Other seats shown."""
@@ -80,36 +79,16 @@ def row_of(proposal: Proposal, account_id: str) -> dict[Hashable, Any]:
     return plan.iloc[int(found[0])].to_dict()
 
 
-def formulation_of(proposal: Proposal) -> Formulation:
-    """What all rules made of the proposal's own book."""
-    record = proposal.record
-    return formulate(take_snapshot(proposal.book, proposal.model, record["scope"], record["measure"]), RULES)
-
-
-def chosen_arcs(formulation: Formulation, plan: pd.DataFrame) -> np.ndarray:
-    """The arc of each group under a plan with columns account_id, to_am and to_csm."""
-    arcs, snapshot = formulation.arcs, formulation.snapshot
-    mine = plan.set_index("account_id").loc[list(snapshot.accounts.ids)]
-    am = snapshot.ams.numbers(mine["to_am"])
-    csm = pd.Index(snapshot.csms.ids).get_indexer(pd.Index(mine["to_csm"]))
-    if not snapshot.pods_active:
-        csm = np.full(len(mine), -1)
-    fits = arcs.all_of_arc((am[arcs.account] == arcs.am) & (csm[arcs.account] == arcs.csm))
-    chosen = np.full(len(formulation.problem.groups), -1)
-    chosen[arcs.group[fits]] = np.flatnonzero(fits)
-    return chosen
-
-
 def _seats(formulation: Formulation, chosen: np.ndarray, account: int) -> pd.DataFrame:
-    snapshot = formulation.snapshot
+    snapshot, others = formulation.snapshot, Alternatives(formulation, chosen, [account])
     rows = [
         {
             "am_id": snapshot.ams.ids[other.am],
             "csm_id": snapshot.csms.ids[other.csm] if other.csm >= 0 else "",
             "extra_overload": other.extra[0],
             "extra_disruption": other.extra[1],
-            "drawback": drawback(formulation, chosen, account, other),
+            "drawback": others.drawback(other),
         }
-        for other in alternatives(formulation, chosen, account)
+        for other in others.of(account)
     ]
     return pd.DataFrame(rows, columns=["am_id", "csm_id", "extra_overload", "extra_disruption", "drawback"])

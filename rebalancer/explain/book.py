@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from rebalancer.errors import UsageError, did_you_mean
-from rebalancer.explain.account import chosen_arcs, formulation_of
 from rebalancer.explain.words import counted, dollars, listed, percent, plain
 from rebalancer.metrics import load
 from rebalancer.problem import HARD, NO_LIMIT
 from rebalancer.proposal import Proposal
 from rebalancer.reasons import over_limit
+from rebalancer.rebuilt import chosen_arcs, formulation_of
 from rebalancer.rules.formulation import Formulation
 from rebalancer.snapshot import CSM_FULL_LOAD, NONE, Snapshot
 from rebalancer.tables import TIERS

@@ -56,11 +56,15 @@ def assemble(grid: Grid, table: Table, options: Options, faults: AcceptedFaults)
 
 def _frame(grid: Grid, lines: list[int], table: Table, places: dict[str, int], options: Options) -> pd.DataFrame:
     cells = {
-        column.name: [_text(grid.lines[line][places[column.name]], column, options) for line in lines]
+        column.name: _texts([grid.lines[line][places[column.name]] for line in lines], column, options)
         for column in table.columns
         if column.name in places
     }
     return pd.DataFrame(cells, dtype=str) if cells else pd.DataFrame(index=range(len(lines)))
+
+
+def _texts(values: list[Any], column: Column, options: Options) -> list[str]:
+    return [value.strip() if type(value) is str else _text(value, column, options) for value in values]
 
 
 def _text(value: Any, column: Column, options: Options) -> str:
@@ -92,7 +96,7 @@ def _note_lost_digits(raw: RawTable, column: str, values: list[Any], grid: Grid,
         if isinstance(value, (float, np.floating)):
             lost = abs(float(value)) >= grid.exact
         else:
-            lost = isinstance(value, str) and bool(EXPONENT.fullmatch(value.strip()))
+            lost = isinstance(value, str) and "E+" in value and bool(EXPONENT.fullmatch(value.strip()))
         if lost:
             problem = "the id is a number of more than 15 digits, and its last ones are lost."
             faults.error("digits", problem, grid.cure, value=cell_text(value), **raw.where(index, column))

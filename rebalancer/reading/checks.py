@@ -60,8 +60,10 @@ def _check_references(frames: Frames, raws: Mapping[str, RawTable], faults: Acce
 
 def _check_families(accounts: pd.DataFrame, raw: RawTable, faults: AcceptedFaults) -> None:
     """No account is above itself; a parent that is not in the book makes its account a root."""
-    place = {account: index for index, account in enumerate(accounts["account_id"]) if account}
-    parents = [str(parent) for parent in accounts["parent_id"]]
+    parents: list[str] = accounts["parent_id"].tolist()
+    if not any(parents):
+        return
+    place = {account: index for index, account in enumerate(accounts["account_id"].tolist()) if account}
     orphans = [index for index, parent in enumerate(parents) if parent and parent not in place]
     words = "a parent that is not in the book", "is treated as a root"
     _warn_of_rows("orphan_parent", np.array(orphans, dtype=np.int64), *words, raw, "parent_id", faults)

@@ -40,13 +40,23 @@ def convert(raw: RawTable, faults: AcceptedFaults) -> pd.DataFrame:
         if not there or not frame[column.name].astype(bool).any():
             out[column.name] = _nothing(column.kind, len(frame))
         else:
-            out[column.name] = _CONVERTERS[column.kind](frame[column.name], column, raw, faults)
+            out[column.name] = _converted(frame[column.name], column, raw, faults)
         if there and (column.name in table.key or (column.required and column.kind == "money")):
             text = frame[column.name]
             fault_rows(text == "", text, column, raw, faults, "blank", "the value is missing.", "Fill it in.")
     result = pd.DataFrame(out)
     _check_key(result, raw, faults)
     return result
+
+
+def _converted(text: pd.Series, column: Column, raw: RawTable, faults: AcceptedFaults) -> pd.Series:
+    """The values of a column, each distinct text read once; where there is something to say, row by row instead."""
+    code, distinct = pd.factorize(text)
+    noted = AcceptedFaults(faults.accept)
+    values = _CONVERTERS[column.kind](pd.Series(distinct, dtype=str), column, raw, noted)
+    if noted.errors or noted.warnings:
+        return _CONVERTERS[column.kind](text, column, raw, faults)
+    return values.take(code).set_axis(text.index)
 
 
 def _nothing(kind: Kind, rows: int) -> pd.Series:

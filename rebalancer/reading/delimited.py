@@ -28,7 +28,7 @@ def read_delimited(content: bytes, file: str, table: Table, options: Options, fa
     if "\x00" in text:
         faults.error("nul", "the file holds NUL bytes.", "Export it again as text.", file=file)
         return None
-    if not limits.within("lines in the file", text.count("\n"), limits.MAX_ROWS, faults, file=file):
+    if not limits.within("lines in the file", text.count("\n"), limits.MAX_ROWS + 1, faults, file=file):
         return None
     text, delimiter = _delimiter(text, file, table, options, faults)
     lines: list[list[str]] = []

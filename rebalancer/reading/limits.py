@@ -11,7 +11,7 @@ MAX_CELLS = 20_000_000
 MAX_UNPACKED = 500 * 2**20
 MAX_RATIO = 200
 MAX_ENTRIES = 10_000
-"""Of an archive: bytes after unpacking, how often larger they are than before, and parts."""
+"""Of an archive: bytes after unpacking, how often larger they are than before, and parts. Rows: below the header."""
 
 
 def within(what: str, value: int, limit: int, faults: Faults, **where: object) -> bool:

@@ -78,7 +78,8 @@ def _spelled(text: str) -> str:
 
 def _empty_queues(accounts: RawTable, faults: AcceptedFaults) -> None:
     owners = accounts.frame["owner"]
-    is_queue = owners.map(lambda value: value in accounts.options.queues or bool(QUEUE.fullmatch(value))).astype(bool)
+    queues = [name for name in owners.unique() if name in accounts.options.queues or QUEUE.fullmatch(name)]
+    is_queue = owners.isin(queues)
     if is_queue.any():
         names = ", ".join(f'"{printable(name)}"' for name in sorted(set(owners[is_queue]))[:5])
         problem = f"{int(is_queue.sum()):,} accounts are owned by a queue ({names}) and will be placed."

@@ -6,12 +6,17 @@ Rules look at placements; an arc is admitted where all its placements are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from rebalancer.snapshot import NONE, Snapshot
+
+COMPACT = np.dtype(np.int32)
+"""How the arcs of a whole book are numbered: half the memory, enough for two thousand million."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Arcs:
     """Placements: `account` goes to the seat (`am`, `csm`) if arc `arc` is taken; csm -1 is no CSM.
 
     `am` numbers books. Arcs are numbered from 0 and sorted by group, then by their seats; the placements of an arc
-    stand together, sorted by account. `group` has one entry per arc; a group is named after its first account.
+    stand together, sorted by account. `group` has one entry per arc; a group is named after its first account. The
+    numbers may be 32 bits wide: widen them before multiplying.
     """
 
     snapshot: Snapshot
@@ -38,43 +44,71 @@ class Arcs:
         """Number of arcs."""
         return len(self.group)
 
+    @property
+    def are_single(self) -> bool:
+        """Every arc has one placement: no family stays together."""
+        return len(self.account) == len(self.group)
+
     @cached_property
     def am_changed(self) -> np.ndarray:
         """An existing AM is replaced (a first AM is no change)."""
-        owner = self.snapshot.accounts.owner[self.account]
+        owner = self.of_accounts(self.snapshot.accounts.owner)
         return (owner != NONE) & (owner != self.am)
 
     @cached_property
     def csm_changed(self) -> np.ndarray:
         """An existing CSM is replaced or lost."""
-        csm = self.snapshot.accounts.csm[self.account]
+        csm = self.of_accounts(self.snapshot.accounts.csm)
         return (csm != NONE) & (csm != self.csm)
 
     @cached_property
     def as_today(self) -> np.ndarray:
         """The placement keeps both sides."""
         accounts = self.snapshot.accounts
-        return (accounts.owner[self.account] == self.am) & (accounts.csm[self.account] == self.csm)
+        return (self.of_accounts(accounts.owner) == self.am) & (self.of_accounts(accounts.csm) == self.csm)
+
+    @cached_property
+    def seats(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every seat there is, as sorted keys `book * (number of CSMs + 1) + CSM + 1`, and that of each placement."""
+        key = self.am.astype(np.int64) * (len(self.snapshot.csms) + 1)
+        key += self.csm
+        key += 1
+        code, distinct = pd.factorize(key)
+        order = np.argsort(distinct)
+        rank = np.empty(len(order), dtype=COMPACT)
+        rank[order] = np.arange(len(order))
+        return distinct[order], rank[code]
 
     def of_accounts(self, per_account: np.ndarray) -> np.ndarray:
         """A value per account, repeated for its placements."""
         repeated: np.ndarray = per_account[self.account]
         return repeated
 
+    def first_of_arc(self, per_placement: np.ndarray) -> np.ndarray:
+        """The value of the first placement of each arc."""
+        if self.are_single:
+            return per_placement
+        first: np.ndarray = per_placement[starts(self.arc)]
+        return first
+
     def per_arc(self, per_placement: np.ndarray) -> np.ndarray:
         """The sum of a value over the placements of each arc (int64)."""
+        if self.are_single:
+            return per_placement.astype(np.int64, copy=False)
         total = np.zeros(self.n_arcs, dtype=np.int64)
         np.add.at(total, self.arc, per_placement)
         return total
 
     def all_of_arc(self, flags: np.ndarray) -> np.ndarray:
         """Per arc: every placement has the flag."""
-        return self.per_arc(~flags) == 0
+        return flags if self.are_single else self.per_arc(~flags) == 0
 
     def where(self, kept: np.ndarray) -> Arcs:
         """Only the arcs whose placements are all kept, numbered anew."""
+        if kept.all():
+            return self
         whole = self.all_of_arc(kept)
-        placements = whole[self.arc]
+        placements = whole if self.are_single else whole[self.arc]
         number = np.cumsum(whole) - 1
         return Arcs(
             self.snapshot,
@@ -85,80 +119,50 @@ class Arcs:
             self.group[whole],
         )
 
-
-Placements = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Account, book and CSM of each placement."""
-
-
-def candidates(snapshot: Snapshot, eligible: np.ndarray, alone: np.ndarray) -> Placements:
-    """Every seat that an account in `alone` could take by itself: those of the books eligible for its profile, its own
-    book's, and a fixed one.
-    """
-    account, am = _pairs(snapshot, eligible, alone)
-    return _with_csms(snapshot, account, am)
+    def compact(self) -> Arcs:
+        """The same in numbers of 32 bits."""
+        columns = (self.account, self.am, self.csm, self.arc, self.group)
+        return Arcs(self.snapshot, *(column.astype(COMPACT, copy=False) for column in columns))
 
 
-def _pairs(snapshot: Snapshot, eligible: np.ndarray, alone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    accounts = snapshot.accounts
-    fixed = alone & (accounts.assign_to != NONE)
-    free = np.flatnonzero(alone & ~fixed & ~accounts.locked)
-    ams_of = [np.flatnonzero(row) for row in eligible]
-    counts = np.array([len(ams) for ams in ams_of], dtype=np.int64)[accounts.profile[free]]
-    am = np.concatenate([ams_of[p] for p in accounts.profile[free]]) if len(free) else np.zeros(0, dtype=np.int64)
-    own = np.flatnonzero(alone & snapshot.owner_present & ~fixed)
-    return (
-        np.concatenate([np.repeat(free, counts), own, np.flatnonzero(fixed)]),
-        np.concatenate([am, accounts.owner[own], accounts.assign_to[fixed]]).astype(np.int64),
-    )
+def starts(sorted_numbers: np.ndarray) -> np.ndarray:
+    """Where each run of equal numbers begins."""
+    return np.flatnonzero(np.concatenate([[True], sorted_numbers[1:] != sorted_numbers[:-1]]))[: len(sorted_numbers)]
 
 
-def _with_csms(snapshot: Snapshot, account: np.ndarray, am: np.ndarray) -> Placements:
-    """Each (account, book) with no CSM, with every CSM of the book's pod, with today's CSM and with an assigned one."""
-    accounts = snapshot.accounts
-    parts = [(account, am, np.full(len(account), NONE))]
-    if snapshot.pods_active:
-        pod_am, pod_csm = snapshot.pod_pairs[:, 0], snapshot.pod_pairs[:, 1]
-        first = np.searchsorted(pod_am, am, side="left")
-        count = np.searchsorted(pod_am, am, side="right") - first
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        parts.append((np.repeat(account, count), np.repeat(am, count), pod_csm[np.repeat(first, count) + within]))
-        assigned = accounts.assign_csm[account] != NONE
-        parts.append((account[assigned], am[assigned], accounts.assign_csm[account[assigned]]))
-        own = snapshot.may_stay[account] & (accounts.owner[account] == am)
-        parts.append((account[own], am[own], accounts.csm[account[own]]))
-    joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
-    return joined[0], joined[1], joined[2]
-
-
-def assembled(snapshot: Snapshot, singles: Placements, family_arcs: list[list[tuple[int, int, int]]]) -> Arcs:
-    """Single accounts' placements and families' arcs (lists of (account, book, CSM)) as distinct, sorted arcs."""
+def singles(snapshot: Snapshot, account: np.ndarray, am: np.ndarray, csm: np.ndarray) -> Arcs:
+    """The distinct seats of accounts that stand alone, sorted: one placement an arc."""
     n_csms = len(snapshot.csms) + 1
     n_seats = len(snapshot.ams) * n_csms
-    account, am, csm = singles
-    key = np.unique(account * n_seats + am * n_csms + csm + 1)
-    account, seat = np.divmod(key, n_seats)
-    arcs = sorted({tuple(sorted((a, i * n_csms + c + 1) for a, i, c in arc)) for arc in family_arcs})
-    place = np.array([part for arc in arcs for part in arc], dtype=np.int64).reshape(-1, 2)
-    number = np.repeat(np.arange(len(arcs)), [len(arc) for arc in arcs])
-    first = np.array([arc[0][0] for arc in arcs], dtype=np.int64)
-    return _sorted(
-        snapshot,
-        np.concatenate([account, place[:, 0]]),
-        np.concatenate([seat, place[:, 1]]),
-        np.concatenate([np.arange(len(account)), len(account) + number]).astype(np.int64),
-        np.concatenate([account, first]),
-        n_csms,
+    account, seat = np.divmod(np.unique(account * n_seats + am * n_csms + csm + 1), n_seats)
+    am, csm = np.divmod(seat, n_csms)
+    return Arcs(snapshot, account, am, csm - 1, np.arange(len(account)), account)
+
+
+def of_families(snapshot: Snapshot, found: Sequence[Sequence[tuple[int, int, int]]]) -> Arcs:
+    """The distinct arcs of families, each a list of (account, book, CSM), sorted."""
+    arcs = sorted({tuple(sorted(arc)) for arc in found})
+    place = np.array([part for arc in arcs for part in arc], dtype=np.int64).reshape(-1, 3)
+    number = np.repeat(np.arange(len(arcs)), [len(arc) for arc in arcs]).astype(np.int64)
+    leader = np.array([arc[0][0] for arc in arcs], dtype=np.int64)
+    return Arcs(snapshot, place[:, 0], place[:, 1], place[:, 2], number, leader)
+
+
+def joined(snapshot: Snapshot, parts: Sequence[Arcs]) -> Arcs:
+    """Compact arcs as one, in the order of their groups; in `parts`, `group` is the first account of each arc."""
+    offset = np.cumsum([0, *(part.n_arcs for part in parts)], dtype=COMPACT)
+    account, am, csm, leader = (
+        np.concatenate([np.zeros(0, dtype=COMPACT), *(getattr(part, name) for part in parts)])
+        for name in ("account", "am", "csm", "group")
     )
-
-
-def _sorted(
-    snapshot: Snapshot, account: np.ndarray, seat: np.ndarray, arc: np.ndarray, leader: np.ndarray, n_csms: int
-) -> Arcs:
-    """Arcs in the order of their groups; within a group they keep theirs. `leader` is the first account of each arc."""
-    order = np.argsort(leader, kind="stable")
-    number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.arange(len(order))
-    placements = np.argsort(number[arc], kind="stable")
-    am, csm = np.divmod(seat[placements], n_csms)
-    group = np.unique(leader[order], return_inverse=True)[1].reshape(-1)
-    return Arcs(snapshot, account[placements], am, csm - 1, number[arc][placements], group)
+    arc = np.concatenate([np.zeros(0, COMPACT), *(part.arc + at for part, at in zip(parts, offset, strict=False))])
+    if (leader[1:] < leader[:-1]).any():
+        order = np.argsort(leader, kind="stable")
+        number = np.empty(len(order), dtype=COMPACT)
+        number[order] = np.arange(len(order))
+        leader, arc = leader[order], number[arc]
+        placements = np.argsort(arc, kind="stable")
+        account, am, csm, arc = (column[placements] for column in (account, am, csm, arc))
+    group = np.zeros(len(leader), dtype=COMPACT)
+    np.cumsum(leader[1:] != leader[:-1], out=group[1:])
+    return Arcs(snapshot, account, am, csm, arc, group)

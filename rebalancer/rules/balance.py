@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from rebalancer.problem import connected
+from rebalancer.links import connected
 from rebalancer.rules.rule import Arcs, RowBlock, Rule, numbered, overload_price
 from rebalancer.snapshot import NONE, Snapshot
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rebalancer.rules.rule import NO_LIMIT, NO_ROW, Arcs, RowBlock, Rule
+from rebalancer.rules.rule import NO_LIMIT, NO_ROW, Arcs, RowBlock, Rule, numbered
 from rebalancer.snapshot import Snapshot
 from rebalancer.tables import TIERS
 
@@ -33,10 +33,7 @@ class Budgets(Rule):
             of_tier = present & (accounts.tier == TIERS.index(tier))
             yield from _kept(snapshot, arcs, f"accounts:{tier}", of_tier, one, limit)
         if budgets.lost_per_am is not None:
-            for book in np.unique(accounts.owner[present]).tolist():
-                of_book = present & (accounts.owner == book)
-                name = f"lost:{snapshot.ams.ids[book]}"
-                yield from _kept(snapshot, arcs, name, of_book, one, budgets.lost_per_am)
+            yield _lost(snapshot, arcs, budgets.lost_per_am)
         if budgets.gained_per_am is not None:
             yield _gained(snapshot, arcs, budgets.gained_per_am)
 
@@ -57,6 +54,23 @@ def _kept(
         np.array([NO_LIMIT]),
         None,
         np.array([0]),
+    )
+
+
+def _lost(snapshot: Snapshot, arcs: Arcs, limit: int) -> RowBlock:
+    """As `_kept`, for the accounts of each book that has some."""
+    present, owner = snapshot.owner_present, snapshot.accounts.owner
+    held = np.bincount(owner[present], minlength=len(snapshot.ams))
+    stays = arcs.of_accounts(present) & (arcs.of_accounts(owner) == arcs.am)
+    n = np.count_nonzero(held)
+    return RowBlock(
+        tuple(f"lost:{snapshot.ams.ids[book]}" for book in np.flatnonzero(held)),
+        np.where(stays, numbered(held > 0)[arcs.am], NO_ROW),
+        np.ones(len(arcs), dtype=np.int64),
+        np.maximum(0, held[held > 0] - limit),
+        np.full(n, NO_LIMIT),
+        None,
+        np.zeros(n, dtype=np.int64),
     )
 
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rebalancer.links import Lists
 from rebalancer.rules.rule import Rule
 from rebalancer.snapshot import NONE, Snapshot
 
 Arc = list[tuple[int, int, int]]
 """(account, book, CSM) of every member."""
+
+BATCH = 2_000
+"""Families whose arcs are made in one go."""
 
 
 class Families(Rule):
@@ -43,7 +47,8 @@ class FamilyArcs:
         self.owner = accounts.owner.tolist()
         self.csm = accounts.csm.tolist()
         self.assign_to = accounts.assign_to.tolist()
-        self.may_go = eligible[accounts.profile] if (accounts.family >= 0).any() else np.zeros((0, 0), dtype=bool)
+        self.profile = accounts.profile.tolist()
+        self.eligible = eligible
         pairs = snapshot.pod_pairs
         self.in_pod = {(int(am), int(csm)) for am, csm in pairs}
         self.pod = {int(am): [] for am in pairs[:, 0]}  # type: dict[int, list[int]]
@@ -51,26 +56,33 @@ class FamilyArcs:
             if snapshot.csms.receives[csm]:
                 self.pod[am].append(csm)
 
-    def build(self) -> list[Arc]:
-        """All arcs; members who must go their own way are added to `alone`."""
-        return [arc for family in self._families() for arc in self._arcs(family)]
+    def batches(self) -> Iterator[list[Arc]]:
+        """All arcs, some families at a time; members who must go their own way are added to `alone`."""
+        batch: list[Arc] = []
+        for number, family in enumerate(self._families(), start=1):
+            batch += self._arcs(family)
+            if number % BATCH == 0:
+                yield batch
+                batch = []
+        yield batch
 
     def _families(self) -> Iterator[_Family]:
-        number = self.snapshot.accounts.family
-        for code in np.unique(number[(number >= 0) & ~self.dissolved]).tolist():
-            members = np.flatnonzero(number == code).tolist()
-            present = [m for m in members if self.snapshot.owner_present[m]]
-            yield _Family(members, present, [m for m in members if not self.snapshot.owner_present[m]])
+        number = np.where(self.dissolved, -1, self.snapshot.accounts.family)
+        present = self.snapshot.owner_present.tolist()
+        families = Lists(number, int(number.max(initial=-1)) + 1)
+        for code in range(len(families)):
+            members = families[code].tolist()
+            if members:
+                yield _Family(members, [m for m in members if present[m]], [m for m in members if not present[m]])
 
     def _arcs(self, family: _Family) -> list[Arc]:
-        books = range(len(self.snapshot.ams))
-        arcs = [arc for book in books for arc in self._united(family.members, book)]
-        today = [(m, self.owner[m], self._csm_as_today(m)) for m in family.present]
+        arcs = [arc for book in self._books(family.members) for arc in self._united(family.members, book)]
+        today = [(m, self.owner[m], self.csm_as_today(m)) for m in family.present]
         if not family.homeless:
             return [*arcs, today]
         holding = sorted({self.owner[m] for m in family.present})
         joined = [book for book in holding if self._admits(book, family.homeless)]
-        joined = joined or [book for book in books if self._admits(book, family.homeless)]
+        joined = joined or [book for book in self._books(family.homeless) if self._admits(book, family.homeless)]
         if not joined:
             self.alone[family.homeless] = True
             return [today] if today else []
@@ -78,10 +90,16 @@ class FamilyArcs:
             arcs += [[*today, *moved] for book in joined for moved in self._united(family.homeless, book)]
         return arcs
 
+    def _books(self, members: list[int]) -> list[int]:
+        """The only books that may admit all of the members: eligible for every profile, or a member's own or named."""
+        shared = np.logical_and.reduce([self.eligible[profile] for profile in {self.profile[m] for m in members}])
+        theirs = {book for m in members for book in (self.owner[m], self.assign_to[m]) if book != NONE}
+        return sorted({*np.flatnonzero(shared).tolist(), *theirs})
+
     def _admits(self, book: int, members: list[int]) -> bool:
         """The book may take all of the members that do not belong to it today."""
         named = self.assign_to
-        return all(book in (self.owner[m], named[m]) or self.may_go[m, book] for m in members)
+        return all(book in (self.owner[m], named[m]) or self.eligible[self.profile[m], book] for m in members)
 
     def _united(self, members: list[int], book: int) -> Iterator[Arc]:
         """The members in one book, once for every CSM that those who can't keep theirs may take."""
@@ -103,7 +121,8 @@ class FamilyArcs:
         present = not self.snapshot.csms.departed[csm]
         return present and (self.owner[member] == book or (book, csm) in self.in_pod)
 
-    def _csm_as_today(self, member: int) -> int:
+    def csm_as_today(self, member: int) -> int:
+        """Its CSM; where that one left, the first of its AM's pod."""
         csm = self.csm[member]
         if csm == NONE or not self.snapshot.csms.departed[csm]:
             return csm

@@ -15,33 +15,36 @@ def fit_costs(arcs: Arcs) -> np.ndarray:
     """
     snapshot = arcs.snapshot
     accounts, ams = snapshot.frame, snapshot.ams
-    comes = snapshot.accounts.owner[arcs.account] != arcs.am
-    return comes * (
-        _new_industry(arcs, accounts["industry"]) + _other_manager(arcs, ams.manager) + _ramping(arcs) + _shedding(arcs)
-    )
+    points = _new_industry(arcs, accounts["industry"]).astype(np.int64)
+    for flags in (_other_manager(arcs, ams.manager), _ramping(arcs), _shedding(arcs)):
+        points += flags
+    points[arcs.of_accounts(snapshot.accounts.owner) == arcs.am] = 0
+    return points
 
 
 def _new_industry(arcs: Arcs, industry: pd.Series) -> np.ndarray:
-    code = pd.Categorical(industry).codes.astype(np.int64)
-    owner = arcs.snapshot.accounts.owner
-    n = int(code.max()) + 1
+    code, names = pd.factorize(industry)
+    owner, n = arcs.snapshot.accounts.owner, max(1, len(names))
+    named = arcs.of_accounts(np.asarray(names, dtype=object)[code] != "")
     seen = np.unique(owner[owner != NONE] * n + code[owner != NONE])
-    named = np.asarray(industry, dtype=object)[arcs.account] != ""
-    return (named & ~np.isin(arcs.am * n + code[arcs.account], seen)).astype(np.int64)
+    named[named] = ~np.isin(arcs.am[named].astype(np.int64) * n + code[arcs.account[named]], seen)
+    return named
 
 
 def _other_manager(arcs: Arcs, manager: np.ndarray) -> np.ndarray:
-    names = np.asarray(manager, dtype=object)
-    owner = arcs.snapshot.accounts.owner[arcs.account]
-    known = (owner != NONE) & (names[owner] != "") & (names[arcs.am] != "")
-    return (known & (names[owner] != names[arcs.am])).astype(np.int64)
+    code, names = pd.factorize(manager)
+    code = np.where(np.asarray(names, dtype=object)[code] == "", NONE, code)
+    owner = arcs.snapshot.accounts.owner
+    before = np.where(owner != NONE, code[owner], NONE)[arcs.account]
+    after = code[arcs.am]
+    return (before != NONE) & (after != NONE) & (before != after)
 
 
 def _ramping(arcs: Arcs) -> np.ndarray:
-    ramp = arcs.snapshot.ams.ramp
-    return (ramp[arcs.am] < 1).astype(np.int64)
+    flags: np.ndarray = (arcs.snapshot.ams.ramp < 1)[arcs.am]
+    return flags
 
 
 def _shedding(arcs: Arcs) -> np.ndarray:
-    over = arcs.snapshot.held > arcs.snapshot.unit_limits
-    return over[arcs.am].astype(np.int64)
+    flags: np.ndarray = (arcs.snapshot.held > arcs.snapshot.unit_limits)[arcs.am]
+    return flags

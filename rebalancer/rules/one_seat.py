@@ -16,12 +16,13 @@ class OneSeat(Rule):
     name = "one_seat"
 
 
-def check_every_account_has_a_seat(
-    snapshot: Snapshot, arcs: Arcs, eligible: dict[str, np.ndarray], faults: Faults
-) -> None:
+def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[Rule, ...], faults: Faults) -> None:
     """Note every account that no seat admits, with how many AMs each rule in turn leaves, where it takes any."""
     n_arcs = np.bincount(arcs.account, minlength=len(snapshot.accounts))
-    for account in np.flatnonzero(n_arcs == 0):
+    missing = np.flatnonzero(n_arcs == 0)
+    asked = rules if len(missing) else ()
+    eligible = {rule.name: allowed for rule in asked if (allowed := rule.eligible(snapshot)) is not None}
+    for account in missing:
         left = np.ones(len(snapshot.ams), dtype=bool)
         chain = []
         for name, allowed in eligible.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rebalancer.problem import HARD, NO_LIMIT
-from rebalancer.rules.arcs import Arcs
+from rebalancer.rules.arcs import COMPACT, Arcs
 from rebalancer.snapshot import Snapshot
 
 NO_ROW = -1
@@ -78,7 +78,7 @@ def unless_nothing_remains(allowed: np.ndarray, arcs: Arcs, fixed: np.ndarray) -
 
 def numbered(kept: np.ndarray) -> np.ndarray:
     """New numbers for the kept ones, `NO_ROW` for the rest: turns AM numbers into row numbers."""
-    return np.where(kept, np.cumsum(kept) - 1, NO_ROW)
+    return np.where(kept, np.cumsum(kept) - 1, NO_ROW).astype(COMPACT)
 
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from rebalancer.rules.rule import Arcs, Rule
 from rebalancer.snapshot import NONE, Snapshot
@@ -20,19 +21,33 @@ class TagRule(Rule):
 
     def eligible(self, snapshot: Snapshot) -> np.ndarray:
         """By the tags of the profile."""
-        return self._within(snapshot, snapshot.ams.tags[self.am_column])
+        fits, asked, offered = self._within(snapshot, snapshot.ams.tags[self.am_column])
+        return fits[asked][:, offered]
 
-    def _within(self, snapshot: Snapshot, offered: Sequence[tuple[str, ...]]) -> np.ndarray:
-        asked = [
-            {part.strip() for part in text.split(";") if part.strip()}
-            for text in snapshot.profiles[self.account_column]
-        ]
+    def _within(
+        self, snapshot: Snapshot, offered: Sequence[tuple[str, ...]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which distinct tags are within which, and the place there of every profile and of everything offered."""
+        place, texts = pd.factorize(snapshot.profiles[self.account_column])
+        asked = [{part.strip() for part in text.split(";") if part.strip()} for text in texts]
         distinct = {tags: index for index, tags in enumerate(dict.fromkeys(offered))}
-        fits = np.array(
-            [[not want or not tags or want <= set(tags) for tags in distinct] for want in asked], dtype=bool
-        )
-        place = np.array([distinct[tags] for tags in offered], dtype=np.int64)
-        return fits.reshape(len(asked), len(distinct))[:, place]
+        return _subsets(asked, list(distinct)), place, np.array([distinct[tags] for tags in offered], dtype=np.int64)
+
+
+def _subsets(asked: Sequence[set[str]], offered: Sequence[tuple[str, ...]]) -> np.ndarray:
+    """asked x offered: nothing is asked or offered, or every tag that is asked is offered."""
+    holders: dict[str, list[int]] = {}
+    for index, tags in enumerate(offered):
+        for tag in tags:
+            holders.setdefault(tag, []).append(index)
+    anything = np.array([not tags for tags in offered], dtype=bool)
+    fits = np.ones((len(asked), len(offered)), dtype=bool)
+    for row, wanted in zip(fits, asked, strict=True):
+        for tag in wanted:
+            has = anything.copy()
+            has[holders.get(tag, [])] = True
+            row &= has
+    return fits
 
 
 class Region(TagRule):
@@ -46,9 +61,10 @@ class Region(TagRule):
         if not snapshot.pods_active:
             return None
         accounts = snapshot.accounts
-        fits = self._within(snapshot, snapshot.csms.region)[accounts.profile[arcs.account], arcs.csm]
+        fits, asked, offered = self._within(snapshot, snapshot.csms.region)
         kept = (arcs.csm == NONE) | (arcs.csm == arcs.of_accounts(accounts.csm))
-        return fits | kept | (arcs.csm == arcs.of_accounts(accounts.assign_csm))
+        suits = fits[asked[arcs.of_accounts(accounts.profile)], offered[arcs.csm]]
+        return suits | kept | (arcs.csm == arcs.of_accounts(accounts.assign_csm))
 
 
 REGION = Region()

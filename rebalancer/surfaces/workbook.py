@@ -190,6 +190,8 @@ class _Sheet:
 
 def visible(text: str) -> str:
     """The text with what Excel refuses, and what turns the direction of text around, written out."""
+    if text.isprintable():  # nothing hidden is
+        return text
     return "".join(_escaped(ch) if _hidden(ch) else ch for ch in text)
 
 
@@ -205,6 +207,8 @@ def _escaped(ch: str) -> str:
 
 def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
     """The text cut to so many UTF-16 units, with an ellipsis where it was cut."""
+    if 2 * len(text) <= most:
+        return text
     data = text.encode("utf-16-le")
     if len(data) <= 2 * most:
         return text

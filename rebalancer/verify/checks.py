@@ -9,7 +9,7 @@ from rebalancer.verify.ledger import Ledger
 from rebalancer.verify.overall import budgets, families, pod_size
 from rebalancer.verify.plan import Plan
 from rebalancer.verify.rows import ELASTIC
-from rebalancer.verify.seats import SEAT_RULES
+from rebalancer.verify.seats import OF_CHANGES, SEAT_RULES
 from rebalancer.verify.violation import Violation
 
 Check = Callable[[Ledger, Plan], Iterator[Violation]]
@@ -60,10 +60,10 @@ def _seat_check(rule: str) -> Check:
     holds = SEAT_RULES[rule]
 
     def check(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
-        for account_id, (am_id, csm_id) in plan.seats.items():
+        for account_id in plan.elsewhere if rule in OF_CHANGES else plan.seats:
             if account_id in plan.settled:  # judged with its family
                 continue
-            problem = holds(ledger, ledger.judged[account_id], am_id, csm_id)
+            problem = holds(ledger, ledger.judged[account_id], *plan.seats[account_id])
             if problem:
                 yield Violation(rule, f"account {account_id} {problem}")
 

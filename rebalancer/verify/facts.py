@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -55,14 +56,17 @@ class Facts:
         csms = {row.key: read_csm(row, model, day) for row in records(tables, "csms", "csm_id")}
         pool_of, books = read_books(tables, ams)
         present = {am_id for am_id in (*ams, *books) if not books[pool_of.get(am_id, am_id)].departed}
-        rows = records(tables, "accounts", "account_id")
-        everyone = {row.key: read_account(row, model, scales, day, present) for row in rows}
+        everyone, parents = dict[str, Account](), dict[str, str]()
+        for row in records(tables, "accounts", "account_id"):
+            everyone[row.key] = read_account(row, model, scales, day, present)
+            parents[row.key] = row.text("parent_id")
         pods = _pods(tables)
         _check_known(everyone, {*ams, *books}, csms)
         _check_pods(pods, ams, csms)
         pods_active = bool(pods) and model.pods.mode == "on"
         if not pods_active:  # then CSMs are no part of the plan, and assign_csm has no effect
-            everyone = {key: replace(account, assign_csm="") for key, account in everyone.items()}
+            named = {key: account for key, account in everyone.items() if account.assign_csm}
+            everyone |= {key: replace(account, assign_csm="") for key, account in named.items()}
         return cls(
             model=model,
             scales=scales,
@@ -70,7 +74,7 @@ class Facts:
             scope=scope,
             accounts={key: account for key, account in everyone.items() if not account.excluded},
             excluded={key: account for key, account in everyone.items() if account.excluded},
-            roots=ultimate_parents({row.key: row.text("parent_id") for row in rows}),
+            roots=ultimate_parents(parents),
             tired=recently_moved(tables, model, day),
             ams=ams,
             books=books,
@@ -113,6 +117,11 @@ class Facts:
         return {"segmented": books.segmented, "blended": books.blended}.get(kind, BookLimits())
 
     @cached_property
+    def present(self) -> tuple[str, ...]:
+        """The books that have not left, sorted."""
+        return tuple(sorted(book_id for book_id, book in self.books.items() if not book.departed))
+
+    @cached_property
     def held(self) -> dict[str, frozenset[str]]:
         """The tiers of each book today."""
         held: dict[str, set[str]] = {book_id: set() for book_id in self.books}
@@ -138,13 +147,14 @@ class Facts:
     def families(self) -> dict[str, tuple[str, ...]]:
         """The families that stay together, by root: their planned members, at least two, sorted."""
         policy, found = self.model.families, dict[str, list[str]]()
-        for account_id in sorted(self.accounts):
+        sizes = Counter(self.roots[account_id] for account_id in self.accounts)
+        for account_id in sorted(name for name in self.accounts if sizes[self.roots[name]] > 1):
             found.setdefault(self.roots[account_id], []).append(account_id)
         usual = policy.mode == "together"
         return {
             root: tuple(members)
             for root, members in found.items()
-            if len(members) > 1 and ((usual and root not in policy.free) or root in policy.together)
+            if (usual and root not in policy.free) or root in policy.together
         }
 
     @cached_property

@@ -29,8 +29,8 @@ Joint = Mapping[str, Sequence[Seat]]
 
 ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools)
 """What every member that comes to a book is tested for, with the family's highest tier."""
-KEPT = (locks, fatigue, pod_continuity)
-"""What every member's seat keeps, as if it were alone."""
+KEPT = (region, locks, fatigue, pod_continuity)
+"""What every member's seat keeps, as if it were alone; of a region, that of a new CSM."""
 
 
 def legal_options(facts: Facts, root: str) -> list[dict[str, Seat]]:
@@ -46,7 +46,8 @@ def is_legal(facts: Facts, root: str, seats: Mapping[str, Seat]) -> bool:
     """Whether `legal_options` has those seats; it looks only where they may be."""
     accounts = [facts.judged[member] for member in facts.families[root]]
     mine = {account.account_id: seats[account.account_id] for account in accounts}
-    books = {facts.book_of(am_id) for am_id, _ in mine.values()} & set(_present(facts))
+    books = {facts.book_of(am_id) for am_id, _ in mine.values()}
+    books = {book_id for book_id in books if book_id in facts.books and not facts.books[book_id].departed}
     united = _kept(facts, accounts, _united(facts, accounts, books if len(books) == 1 else ()))
     if _holds(united, mine) or _holds(_kept(facts, accounts, _as_today(facts, accounts)), mine):
         return True
@@ -57,13 +58,9 @@ def _holds(joints: Iterable[Joint], seats: Mapping[str, Seat]) -> bool:
     return any(all(seat in joint[member] for member, seat in seats.items()) for joint in joints)
 
 
-def _present(facts: Facts) -> list[str]:
-    return sorted(book_id for book_id, book in facts.books.items() if not book.departed)
-
-
 def _regular(facts: Facts, accounts: list[Account]) -> list[Joint]:
     """All joints but the last resort."""
-    found = [*_united(facts, accounts, _present(facts)), *_as_today(facts, accounts)]
+    found = [*_united(facts, accounts, facts.present), *_as_today(facts, accounts)]
     return list(_kept(facts, accounts, found))
 
 
@@ -98,7 +95,7 @@ def _as_today(facts: Facts, accounts: list[Account]) -> Iterator[Joint]:
         return
     books = {facts.book_of(account.owner) for account in staying}
     joining = [book_id for book_id in sorted(books) if _eligible(facts, homeless, book_id)]
-    joining = joining or [book_id for book_id in _present(facts) if _eligible(facts, homeless, book_id)]
+    joining = joining or [book_id for book_id in facts.present if _eligible(facts, homeless, book_id)]
     if not joining:
         yield {**kept, **_each_alone(facts, homeless)}
     for book_id in joining:
@@ -107,7 +104,9 @@ def _as_today(facts: Facts, accounts: list[Account]) -> Iterator[Joint]:
 
 
 def _as_named(facts: Facts, accounts: list[Account]) -> Joint:
-    """The last resort: assigned members where the planner wants them, the homeless each on its own, others as today."""
+    """The last resort: assigned members where the planner wants them, the homeless each on its own, others as today
+    where that may be.
+    """
     joint: dict[str, Sequence[Seat]] = {}
     for account in accounts:
         if account.assign_to or facts.homeless(account):
@@ -116,7 +115,8 @@ def _as_named(facts: Facts, accounts: list[Account]) -> Joint:
             alone = legal_seats(facts, account)
             joint[account.account_id] = [seat for seat in alone if facts.stays(account, seat[0])] or alone
         else:
-            joint[account.account_id] = [_seat_today(facts, account)]
+            alone, today = legal_seats(facts, account), _seat_today(facts, account)
+            joint[account.account_id] = [today] if today in alone else alone
     return joint
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rebalancer.verify.text import exact
+from rebalancer.verify.text import exact, is_short
 from rebalancer.verify.violation import Violation
 
 SHOWN = 20
@@ -29,6 +29,8 @@ def agrees(claimed: str, figure: Figure) -> bool:
         return claimed == (figure or "")
     if isinstance(figure, bool):
         return claimed.lower() == ("true" if figure else "false")
+    if isinstance(figure, int) and is_short(claimed):
+        return int(claimed) == figure
     number = exact(claimed)
     if number is None or not isinstance(figure, Rounded):
         return number == figure

@@ -39,7 +39,7 @@ def budgets(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
 
 def _spent(ledger: Ledger, plan: Plan) -> Iterator[tuple[str, int, int | None]]:
     budget, accounts = ledger.model.budgets, ledger.accounts
-    moved = [account_id for account_id in plan.seats if plan.moved(account_id) and not plan.forced(account_id)]
+    moved = [account_id for account_id in plan.elsewhere if plan.moved(account_id) and not plan.forced(account_id)]
     share = None if budget.share is None else int(Fraction(budget.share) * len(accounts) // 1)
     yield "the number of accounts that move unforced", len(moved), budget.accounts
     yield "the ARR that moves unforced", sum(max(0, accounts[name].arr) for name in moved), budget.arr

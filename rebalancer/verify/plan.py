@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
 from rebalancer.verify.families import is_legal
 from rebalancer.verify.ledger import Ledger
-from rebalancer.verify.rows import Row
+from rebalancer.verify.rows import Load, Row, loads, today
 from rebalancer.verify.text import columns_of
 
 FILE = "assignments.csv"
 SEAT_COLUMNS = ("account_id", "from_am", "to_am", "from_csm", "to_csm")
+
+
+class Change(NamedTuple):
+    """What happens to an account: another book (a first one too), the loss of a book, the loss of a CSM."""
+
+    moved: bool
+    am: bool
+    csm: bool
+
+
+UNCHANGED = Change(moved=False, am=False, csm=False)
 
 
 @dataclass(frozen=True)
@@ -49,13 +61,35 @@ class Plan:
         """The sum of excess times penalty over the elastic limits."""
         return sum(row.excess * row.penalty for row in self.rows)
 
+    @cached_property
+    def held(self) -> tuple[dict[str, Load], dict[str, Load]]:
+        """What every book and every known CSM holds in the end."""
+        return loads(self.ledger, self.seats)
+
+    @cached_property
+    def held_today(self) -> tuple[dict[str, Load], dict[str, Load]]:
+        """What every book and every known CSM holds today."""
+        return loads(self.ledger, today(self.ledger))
+
+    @cached_property
+    def elsewhere(self) -> dict[str, Change]:
+        """The accounts that do not end exactly as they are: mostly few, and nothing changes for the others."""
+        ledger, found = self.ledger, dict[str, Change]()
+        for account_id, (am_id, csm_id) in self.seats.items():
+            account = ledger.accounts[account_id]
+            if am_id != account.owner or csm_id != account.csm:
+                moved = not ledger.stays(account, am_id)
+                found[account_id] = Change(moved, *ledger.changes(account_id, am_id, csm_id))
+        return found
+
     def changes(self, account_id: str) -> tuple[bool, bool]:
         """Whether the account loses a book, and a CSM."""
-        return self.ledger.changes(account_id, *self.seats[account_id])
+        change = self.elsewhere.get(account_id, UNCHANGED)
+        return change.am, change.csm
 
     def moved(self, account_id: str) -> bool:
         """Whether the account ends in another book; a first placement is a move."""
-        return not self.ledger.stays(self.ledger.accounts[account_id], self.seats[account_id][0])
+        return self.elsewhere.get(account_id, UNCHANGED).moved
 
     def forced(self, account_id: str) -> bool:
         """Whether the account moves because it has no owner, or its owner's book left."""
@@ -63,14 +97,14 @@ class Plan:
 
     @cached_property
     def revenue_at_risk(self) -> dict[str, int]:
-        """The disruption of each account in dollars."""
-        return {name: self.ledger.cost(name, *seat, "revenue_at_risk") for name, seat in self.seats.items()}
+        """The disruption in dollars of each account that does not end as it is."""
+        return {name: self.ledger.cost(name, *self.seats[name], "revenue_at_risk") for name in self.elsewhere}
 
     def total(self, measure: str) -> int:
         """The disruption of the whole plan in a measure."""
         if measure == "revenue_at_risk":
             return sum(self.revenue_at_risk.values())
-        return sum(self.ledger.cost(account_id, *seat, measure) for account_id, seat in self.seats.items())
+        return sum(self.ledger.cost(account_id, *self.seats[account_id], measure) for account_id in self.elsewhere)
 
 
 def read_plan(ledger: Ledger, assignments: pd.DataFrame, warnings: object = ()) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import pandas as pd
@@ -11,7 +11,7 @@ from rebalancer.verify.accounts import Account
 from rebalancer.verify.figures import SHOWN, Figure, Rounded, compare
 from rebalancer.verify.people import Am
 from rebalancer.verify.plan import FILE, Plan
-from rebalancer.verify.rows import Load, loads, today
+from rebalancer.verify.rows import Load
 from rebalancer.verify.scales import WHOLE_CSM
 from rebalancer.verify.text import UnreadableError, columns_of, exact
 from rebalancer.verify.violation import Violation
@@ -20,35 +20,29 @@ from rebalancer.verify.violation import Violation
 def assignments(plan: Plan) -> Iterator[Violation]:
     """Every figure of `assignments.csv`."""
     ids, ledger = list(plan.index), plan.ledger
-    everyone = {**ledger.accounts, **ledger.excluded}
-    rows = [{**_weights(everyone[name]), **(_ends(plan, name) if name in plan.seats else LEFT_OUT)} for name in ids]
-    recounted = {column: [row[column] for row in rows] for column in COLUMNS}
-    yield from compare(FILE, "account", ids, _picked(plan.columns, plan.index.values()), recounted)
+    accounts = [ledger.accounts.get(name) or ledger.excluded[name] for name in ids]
+    claimed = _picked({name: plan.columns[name] for name in plan.columns if name in COLUMNS}, plan.index.values())
+    for column, figure in COLUMNS.items():  # one by one, since each may be as long as the book
+        recounted = {column: [figure(plan, account) for account in accounts]}
+        yield from compare(FILE, "account", ids, claimed, recounted)
 
 
-LEFT_OUT: dict[str, Figure] = {
-    **dict.fromkeys(("moved", "forced", "csm_changed", "locked", "legacy"), False),
-    "disruption": 0,
+COLUMNS: dict[str, Callable[[Plan, Account], Figure]] = {
+    "tier": lambda _, account: account.tier,
+    "units": lambda _, account: Fraction(account.units, 100),
+    "arr": lambda _, account: account.arr,
+    "moved": lambda plan, account: plan.moved(account.account_id),
+    "forced": lambda plan, account: plan.forced(account.account_id),
+    "csm_changed": lambda plan, account: plan.changes(account.account_id)[1],
+    "locked": lambda _, account: account.locked,
+    "legacy": lambda plan, account: _is_legacy(plan, account),
+    "disruption": lambda plan, account: plan.revenue_at_risk.get(account.account_id, 0),
 }
-"""What is said of every account that is excluded from the plan."""
-
-COLUMNS = ("tier", "units", "arr", *LEFT_OUT)
+"""What is recounted of every account; nothing happens to one that is excluded from the plan."""
 
 
-def _weights(account: Account) -> dict[str, Figure]:
-    return {"tier": account.tier, "units": Fraction(account.units, 100), "arr": account.arr}
-
-
-def _ends(plan: Plan, account_id: str) -> dict[str, Figure]:
-    account, moved = plan.ledger.accounts[account_id], plan.moved(account_id)
-    return {
-        "moved": moved,
-        "forced": plan.forced(account_id),
-        "csm_changed": plan.changes(account_id)[1],
-        "locked": account.locked,
-        "legacy": not moved and plan.ledger.is_legacy(account),
-        "disruption": plan.revenue_at_risk[account_id],
-    }
+def _is_legacy(plan: Plan, account: Account) -> bool:
+    return not account.excluded and not plan.moved(account.account_id) and plan.ledger.is_legacy(account)
 
 
 def books(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
@@ -56,7 +50,7 @@ def books(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
     ledger = plan.ledger
     columns, ids, problems = _aligned("books.csv", "am_id", frame, list(ledger.books))
     yield from problems
-    before, after = loads(ledger, today(ledger))[0], loads(ledger, plan.seats)[0]
+    before, after = plan.held_today[0], plan.held[0]
     lost, gained = _flows(plan)
     recounted: dict[str, list[Figure]] = {"capacity": [Fraction(ledger.books[am_id].capacity, 100) for am_id in ids]}
     if ledger.pools:
@@ -81,8 +75,7 @@ def csms(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
     columns, ids, problems = _aligned("csms.csv", "csm_id", frame, list(plan.ledger.csms))
     yield from problems
     recounted: dict[str, list[Figure]] = {}
-    for when, seats in (("before", today(plan.ledger)), ("after", plan.seats)):
-        held = loads(plan.ledger, seats)[1]
+    for when, held in (("before", plan.held_today[1]), ("after", plan.held[1])):
         recounted[f"load_{when}"] = [Fraction(held[csm_id].weight, WHOLE_CSM) for csm_id in ids]
         recounted[f"accounts_{when}"] = [held[csm_id].accounts for csm_id in ids]
     yield from compare("csms.csv", "CSM", ids, columns, recounted)
@@ -94,7 +87,7 @@ FLAGS = ("moved", "forced", "csm_changed", "locked", "legacy")
 
 def moves(plan: Plan, frame: pd.DataFrame) -> Iterator[Violation]:
     """`moves.csv` holds exactly the accounts that move, and says of them what `assignments.csv` says."""
-    changed = [account_id for account_id in plan.seats if plan.moved(account_id)]
+    changed = [account_id for account_id in plan.elsewhere if plan.moved(account_id)]
     columns, ids, problems = _aligned("moves.csv", "account_id", frame, changed)
     yield from problems
     said = _picked(plan.columns, [plan.index[account_id] for account_id in ids])
@@ -142,8 +135,9 @@ def _flows(plan: Plan) -> tuple[dict[str, int], dict[str, int]]:
     """How many accounts each book loses and gains."""
     lost: dict[str, int] = {}
     gained: dict[str, int] = {}
-    for account_id, (am_id, _) in plan.seats.items():
+    for account_id in plan.elsewhere:
         if plan.moved(account_id):
+            am_id = plan.seats[account_id][0]
             left, entered = plan.ledger.book_of(plan.ledger.accounts[account_id].owner), plan.ledger.book_of(am_id)
             lost[left] = lost.get(left, 0) + 1
             gained[entered] = gained.get(entered, 0) + 1

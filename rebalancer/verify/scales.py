@@ -13,20 +13,24 @@ from operator import itemgetter
 
 from rebalancer.coverage import CoverageModel
 
-Steps = tuple[tuple[Fraction, Fraction], ...]
+Steps = tuple[tuple[Fraction | int, Fraction], ...]
 ONE = Fraction(1)
 WHOLE_CSM = 10**6
 """The load that one CSM of capacity 1 carries."""
 
 
 def steps(table: tuple[tuple[Decimal, Decimal], ...]) -> Steps:
-    """A step table of the model as fractions."""
-    return tuple((Fraction(start), Fraction(value)) for start, value in table)
+    """A step table of the model as fractions, its starts as whole numbers where they are: those compare faster."""
+    return tuple((_plain(Fraction(start)), Fraction(value)) for start, value in table)
+
+
+def _plain(value: Fraction | int) -> Fraction | int:
+    return value.numerator if value.denominator == 1 else value
 
 
 def step(table: Steps, value: Fraction | int | None) -> Fraction:
     """The value of the last row with `from <= value`; 1 below the first row and where the value is missing."""
-    row = 0 if value is None else bisect_right(table, value, key=itemgetter(0))
+    row = 0 if value is None else bisect_right(table, _plain(value), key=itemgetter(0))
     return table[row - 1][1] if row else ONE
 
 
@@ -53,7 +57,7 @@ class Scales:
     """Weights, factors and prices of one coverage model."""
 
     tier_units: Mapping[str, Fraction]
-    tier_edges: tuple[tuple[str, Fraction], ...]
+    tier_edges: tuple[tuple[str, Fraction | int], ...]
     products: Steps
     stakeholders: Steps
     ratios: Steps
@@ -72,7 +76,9 @@ class Scales:
         return cls(
             tier_units={tier: Fraction(value) for tier, value in model.units.tier.items()},
             tier_edges=tuple(
-                sorted(((tier, Fraction(edge)) for tier, edge in model.tiers.items()), key=lambda pair: -pair[1])
+                sorted(
+                    ((tier, _plain(Fraction(edge))) for tier, edge in model.tiers.items()), key=lambda pair: -pair[1]
+                )
             ),
             products=steps(factors.products),
             stakeholders=steps(factors.stakeholders),
@@ -94,10 +100,12 @@ class Scales:
         self, tier: str, products: Fraction | None, stakeholders: Fraction | None, complexity: Fraction | None
     ) -> int:
         """Coverage units in hundredths, rounded half-up."""
-        weight = 100 * self.tier_units[tier]
-        for factor in (step(self.products, products), step(self.stakeholders, stakeholders), complexity):
-            weight = weight if factor is None or factor == 1 else weight * factor
-        return half_up(weight)
+        weight = self.tier_units[tier]
+        above, below = 100 * weight.numerator, weight.denominator
+        own = ONE if complexity is None else complexity
+        for factor in (step(self.products, products), step(self.stakeholders, stakeholders), own):
+            above, below = above * factor.numerator, below * factor.denominator
+        return (2 * above + below) // (2 * below)
 
     def csm_weight(self, arr: int) -> int:
         """The load of one account on its CSM: one CSM divided by the whole accounts of that ARR it can serve."""

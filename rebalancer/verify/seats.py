@@ -170,3 +170,6 @@ PERSONAL_RULES: dict[str, SeatRule] = {
 }
 
 SEAT_RULES: dict[str, SeatRule] = {**PERSONAL_RULES, "pods": pods, "pod_continuity": pod_continuity}
+
+OF_CHANGES = frozenset(SEAT_RULES) - {"departures", "pools", "locks"}
+"""Rules that nobody can break by keeping exactly the AM and the CSM that it has."""

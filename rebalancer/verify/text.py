@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -22,6 +22,11 @@ FLAGS = {"": None, "true": True, "false": False}
 
 class UnreadableError(Exception):
     """A piece of a run that cannot be read, so that nothing about it can be confirmed."""
+
+
+def is_short(text: str) -> bool:
+    """Whether the text is a few digits and nothing else: the whole number that almost every figure is."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 @lru_cache(maxsize=200_000)
@@ -62,7 +67,10 @@ def columns_of(frame: pd.DataFrame, file: str, needed: tuple[str, ...] = ()) -> 
     if missing or len(set(names)) < len(names):
         problem = f"has no column {missing[0]}" if missing else "names a column twice"
         raise UnreadableError(f"{file} {problem}")
-    return {name: [cell(value) for value in frame.iloc[:, at].tolist()] for at, name in enumerate(names)}
+    return {
+        name: [value if type(value) is str else cell(value) for value in frame.iloc[:, at].tolist()]
+        for at, name in enumerate(names)
+    }
 
 
 def read_csv(path: Path, file: str) -> pd.DataFrame:
@@ -109,6 +117,9 @@ class Record:
 
     def whole(self, name: str) -> int:
         """A whole number; missing is 0."""
+        text = self.text(name)
+        if is_short(text):
+            return int(text)
         value = self.number(name) or Fraction(0)
         if value.denominator != 1:
             raise self._refusal(name, "not a whole number")
@@ -138,21 +149,23 @@ class Record:
         return UnreadableError(f'inputs: {self.table} {printable(self.key)}, column {name}: "{value}" is {problem}')
 
 
-def records(tables: Mapping[str, pd.DataFrame], table: str, key: str) -> list[Record]:
-    """The rows of an input table, none where it is not there; no two have the same `key`, none a blank one."""
+def records(tables: Mapping[str, pd.DataFrame], table: str, key: str) -> Iterator[Record]:
+    """The rows of an input table one by one, none where it is not there; no two have the same `key`, none a blank one.
+
+    Columns in which nothing is written are as good as none.
+    """
     if table not in tables:
-        return []
+        return
     columns = columns_of(tables[table], f"inputs: {table}", (key,))
+    columns = {name: texts for name, texts in columns.items() if name == key or any(texts)}
     names, seen = list(columns), set()
-    rows: list[Record] = []
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(names, values, strict=True))
         if not row[key] or row[key] in seen:
             problem = f"twice the {key} {printable(row[key])}" if row[key] else f"a row without {key}"
             raise UnreadableError(f"inputs: {table} has {problem}")
         seen.add(row[key])
-        rows.append(Record(table, row[key], row))
-    return rows
+        yield Record(table, row[key], row)
 
 
 def as_day(value: date | str) -> date:

@@ -49,7 +49,7 @@ def _status(plan: Plan, proposal: Mapping[str, Any]) -> Iterator[Violation]:
         yield Violation("recount", f"{FILE}, status: {status} is not one of {', '.join(STATUSES)}")
     elif status != "baseline" and (status == "over_capacity") is legal:
         yield Violation("recount", f"{FILE}, status: {status} for a plan with an overload of {plan.overload:,}")
-    changed = sum(plan.moved(account_id) or plan.changes(account_id)[1] for account_id in plan.seats)
+    changed = sum(change.moved or change.csm for change in plan.elsewhere.values())
     if status == "no_change" and changed:
         yield Violation("recount", f"{FILE}, status: no_change, and {changed:,} accounts change their AM or CSM")
 
@@ -59,8 +59,8 @@ def _levels(plan: Plan, proposal: Mapping[str, Any], measure: str) -> Iterator[V
     levels = [level for level in claimed if isinstance(level, Mapping)] if isinstance(claimed, (list, tuple)) else []
     recounted = {"overload": plan.overload, "disruption": plan.total(measure)}
     if measure != "revenue_at_risk":
-        both = [plan.changes(account_id) for account_id in plan.seats]
-        recounted["continuity"] = sum(csm for _, csm in both) + sum(am and csm for am, csm in both)
+        changes = plan.elsewhere.values()
+        recounted["continuity"] = sum(change.csm + (change.am and change.csm) for change in changes)
     elif any(level.get("name") == "continuity" for level in levels):
         yield Violation("recount", f"{FILE}, levels: continuity is no level of the measure {measure}")
     for name, value in recounted.items():
@@ -106,13 +106,13 @@ def _disruption(plan: Plan, proposal: Mapping[str, Any]) -> Iterator[Violation]:
 
 def _moves(plan: Plan, proposal: Mapping[str, Any]) -> Iterator[Violation]:
     part, accounts = _part(proposal, "moves"), plan.ledger.accounts
-    moved = [account_id for account_id in plan.seats if plan.moved(account_id)]
-    changes = [plan.changes(account_id) for account_id in plan.seats]
+    moved = [account_id for account_id, change in plan.elsewhere.items() if change.moved]
+    changes = plan.elsewhere.values()
     recounted = {
         "accounts": len(moved),
         "arr": sum(accounts[account_id].arr for account_id in moved),
-        "csm_changes": sum(csm for _, csm in changes),
-        "pod_breaks": sum(am and csm for am, csm in changes),
+        "csm_changes": sum(change.csm for change in changes),
+        "pod_breaks": sum(change.am and change.csm for change in changes),
         "forced": sum(plan.forced(account_id) for account_id in moved),
     }
     for key, value in recounted.items():
