@@ -31,7 +31,7 @@ LATER_LEVEL_WORK = 1.0
 FIRST_SHARE = 0.4
 """Share of the search time spent looking for a legal plan, or for the least overload, before going on."""
 
-LARGE = 3_000
+LARGE = 500
 """Components with more arcs are decomposed; below, the solver alone is as quick."""
 
 WHOLE_LATER = 8_000

@@ -32,9 +32,6 @@ CLIMBS = (1, 150, 500)
 FURTHER = 500
 """Evaluations of every further climb, as long as the ascent goes on."""
 
-CORES = (0.01, 0.04, 0.12)
-"""Cores, one after the other: arcs with a loss up to these shares of what a move usually costs."""
-
 FIRST_CORES = (0.1, 0.5, 2.0)
 """Cores in which a first plan is sought where the walk found none."""
 
@@ -44,13 +41,13 @@ NOTHING = -(2**62)
 CORE_WORK = 1.5
 """Deterministic time of a core; large ones get more."""
 
-FEW_ARCS = 12_000
-"""Open arcs that the solver is given as a whole: measured, most such problems are decided in seconds."""
+FEW_ARCS = 6_000
+"""Open arcs beyond one for each group that the solver is given as a whole: most such problems are decided in seconds."""
 
-EXACT_WORK = 4.0
+EXACT_WORK = 0.5
 """Deterministic time of the first attempt at the whole; the next ones get double."""
 
-PART_WORK = 0.4
+PART_WORK = 0.15
 """Deterministic time of one neighbourhood."""
 
 EVALUATION_WORK = 2e-8
@@ -94,7 +91,7 @@ class Approach:
         self.multipliers = Multipliers.least(problem, task.level, len(task.within))
         self.dual: Dual | None = None
         self.solved = self.impossible = False
-        self.climbs, self.cores, self.first_cores = list(CLIMBS), list(CORES), list(FIRST_CORES)
+        self.climbs, self.first_cores = list(CLIMBS), list(FIRST_CORES)
         self.exact_work = EXACT_WORK
 
     def run(self, plan: np.ndarray | None, effort: Effort) -> Approached:
@@ -172,7 +169,8 @@ class Approach:
             self._take(guided(self.problem, self.dual, most, self.task.level, self.deadline))
 
     def _improve(self, pool: ThreadPoolExecutor) -> None:
-        """Cores and neighbourhoods until the open arcs are few, then the solver on all of them, with ever more time."""
+        """Neighbourhoods and the solver on all open arcs by turns, the latter with ever more time, where these are few."""
+        whole_next = self.problem.n_arcs <= FEW_ARCS
         while not self._over() and not self.solved and not self.impossible:
             if not self.ascent.converged:
                 self._climb(FURTHER)
@@ -182,14 +180,14 @@ class Approach:
             arcs = self._open_arcs(self.dual)
             if self.plan is None:
                 self._find_one()
-            elif self.cores:
-                self._decide(self._core(self.cores.pop(0)), self._work_for(arcs), all_open=False)
-            elif len(arcs) - len(self.problem.groups) <= FEW_ARCS:
+            elif whole_next and len(arcs) - len(self.problem.groups) <= FEW_ARCS:
                 self._decide(arcs, self.exact_work, all_open=True)
                 self.exact_work *= 2
+                whole_next = False
             else:
                 with self._timed("improve"):
                     self._round(self.dual, pool)
+                whole_next = True
 
     def _find_one(self) -> None:
         """Without a plan, look for one in growing cores, and among all arcs in the end."""

@@ -10,8 +10,8 @@ from rebalancer.engine.bound import Dual
 from rebalancer.engine.narrow import Narrower
 from rebalancer.problem import Problem
 
-FIRST_BOOKS, FEWEST_BOOKS, MOST_BOOKS = 6, 3, 24
-ARCS_PER_GROUP = 6
+FIRST_BOOKS, FEWEST_BOOKS, MOST_BOOKS = 4, 3, 24
+ARCS_PER_GROUP = 4
 """Arcs of least loss that each group may use within a neighbourhood."""
 
 NEAR = 4.0
