@@ -13,7 +13,7 @@ worked out in whole millionths, and the bound on a whole-numbered level is round
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,13 +33,14 @@ NO_PRICE = -1
 
 @dataclass(frozen=True)
 class Multipliers:
-    """Whole millionths: one for each group, each row (above zero prices its upper limit, below zero its lower one), and
-    each earlier level that is kept.
+    """Whole millionths: one for each group, each row (above zero prices its upper limit, below zero its lower one),
+    each earlier level that is kept, and each copy (none: zeros).
     """
 
     group: np.ndarray
     row: np.ndarray
     kept: np.ndarray
+    copy: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @classmethod
     def least(cls, problem: Problem, level: int, kept: int = 0) -> Multipliers:
@@ -53,18 +54,24 @@ class Multipliers:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Multipliers of a whole problem for one level; `kept` has one entry for each part: what overload costs there."""
+    """Multipliers of a whole problem for one level; `kept` has one entry for each part: what overload costs there.
+    `copy` has those of all parts, one after the other, so many for each as `copies` says.
+    """
 
     level: str
     group: np.ndarray
     row: np.ndarray
     kept: np.ndarray
+    copy: np.ndarray
+    copies: np.ndarray
 
     @classmethod
     def least(cls, problem: Problem, level: int) -> Certificate:
         """A certificate of the sum of every group's cheapest arc."""
-        multipliers = Multipliers.least(problem, level, kept=len(Parts(problem)))
-        return cls(problem.levels[level].name, multipliers.group, multipliers.row, multipliers.kept)
+        parts = len(Parts(problem))
+        found = Multipliers.least(problem, level, kept=parts)
+        none = np.zeros(parts, dtype=np.int64)
+        return cls(problem.levels[level].name, found.group, found.row, found.kept, found.copy, none)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,10 @@ class Relaxation:
     that must hold, 2 for those that may be exceeded at a price: `price_level` is 0 where the level minimised sets it,
     else 1 + the place in `within` of the level that does. `entries` are those of the rows that are no knapsacks, of
     `entry_row`.
+
+    An arc that loads a book without being one of its own (a family that stays spread over several) has a copy there: an
+    item that the book may take or leave, at the price that the arc pays for it. Copies are numbered like further arcs
+    and groups; copy k is of arc `copy_arc[k]`.
     """
 
     problem: Problem
@@ -93,6 +104,7 @@ class Relaxation:
     price_level: np.ndarray
     entries: np.ndarray
     entry_row: np.ndarray
+    copy_arc: np.ndarray
 
     def prices(self, kept: np.ndarray) -> np.ndarray:
         """Per row, what a unit beyond it costs (millionths), `NO_PRICE` where it must hold."""
@@ -109,10 +121,12 @@ class Relaxation:
         high = np.where(rows.hi < NO_LIMIT, most, 0)
         row = np.where(self.row_kind == 0, 0, np.clip(multipliers.row, low, high))
         row[self.own_row[self.own_row >= 0]] = 0
-        return Multipliers(multipliers.group, row, kept)
+        copy = multipliers.copy if len(multipliers.copy) == len(self.copy_arc) else np.zeros_like(self.copy_arc)
+        return Multipliers(multipliers.group, row, kept, copy)
 
-    def arc_cost(self, kept: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Cost of every arc (millionths) with what the kept levels and the rows charge."""
+    def arc_cost(self, multipliers: Multipliers) -> np.ndarray:
+        """Cost of every arc and copy (millionths) with what the kept levels, the rows and its copies charge."""
+        kept, row = multipliers.kept, multipliers.row
         levels = self.problem.levels
         cost = levels[self.level].arc_cost * SCALE
         for (level, _), factor in zip(self.within, kept.tolist(), strict=True):
@@ -121,14 +135,17 @@ class Relaxation:
         charged = row[self.entry_row] != 0
         entries = self.entries[charged]
         np.add.at(cost, rows.arc[entries], rows.weight[entries] * row[self.entry_row[charged]])
-        return cost
+        np.add.at(cost, self.copy_arc, multipliers.copy)
+        return np.concatenate([cost, np.zeros_like(self.copy_arc)])
 
     def profits(self, multipliers: Multipliers) -> np.ndarray:
         """Profit of every item, that of its best arc (millionths)."""
-        cost = self.arc_cost(multipliers.kept, multipliers.row)[self.arc]
+        cost = self.arc_cost(multipliers)[self.arc]
         if not len(cost):
             return cost
-        return multipliers.group[self.item_group] - np.minimum.reduceat(cost, self.item_ptr[:-1])
+        return np.concatenate([multipliers.group, multipliers.copy])[self.item_group] - np.minimum.reduceat(
+            cost, self.item_ptr[:-1]
+        )
 
     def constant(self, multipliers: Multipliers) -> int:
         """The part of the bound that no choice changes (millionths)."""
@@ -150,13 +167,18 @@ def relaxation(problem: Problem, level: int, within: tuple[tuple[int, int], ...]
     row_of = rows.of_entry()
     inside = (own_row[row_of] >= 0) & (problem.arc_book[rows.arc] == own_row[row_of])
     weight[rows.arc[inside]] = rows.weight[inside]
+    astray = (own_row[row_of] >= 0) & ~inside & (rows.weight > 0)
+    copy_arc = rows.arc[astray].astype(np.int64)
     last = len(book_of)
     place = np.full(int(problem.arc_book.max(initial=0)) + 2, last)
     place[problem.arc_book[rows.arc[inside]]] = 0
     place[[book for book, _ in book_of]] = np.arange(last)
     knapsack_of = np.where(problem.arc_book >= 0, place[problem.arc_book], last)
-    order = np.lexsort((problem.arc_group, knapsack_of))
-    key = knapsack_of[order] * max(1, len(problem.groups)) + problem.arc_group[order]
+    knapsack_of = np.concatenate([knapsack_of, place[own_row[row_of[astray]]]])
+    weight = np.concatenate([weight, rows.weight[astray]])
+    group = np.concatenate([problem.arc_group, len(problem.groups) + np.arange(len(copy_arc))])
+    order = np.lexsort((group, knapsack_of))
+    key = knapsack_of[order] * max(1, len(problem.groups) + len(copy_arc)) + group[order]
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, dtype=np.int64)
     dual = np.flatnonzero((kind[row_of] > 0) & (own_row[row_of] < 0))
     return Relaxation(
@@ -165,7 +187,7 @@ def relaxation(problem: Problem, level: int, within: tuple[tuple[int, int], ...]
         within=within,
         arc=order,
         item_ptr=np.append(first, len(order)),
-        item_group=problem.arc_group[order[first]],
+        item_group=group[order[first]],
         item_weight=np.minimum.reduceat(weight[order], first) if len(first) else first,
         book_ptr=np.searchsorted(knapsack_of[order[first]], np.arange(last + 2)),
         capacity=np.array([rows.hi[row] for _, row in book_of] + [NO_LIMIT], dtype=np.int64),
@@ -174,6 +196,7 @@ def relaxation(problem: Problem, level: int, within: tuple[tuple[int, int], ...]
         price_level=price_level,
         entries=dual,
         entry_row=row_of[dual],
+        copy_arc=copy_arc,
     )
 
 
@@ -183,9 +206,10 @@ def proven(problem: Problem, chosen: np.ndarray, certificate: Certificate) -> in
     `chosen` is the arc of each group. None where the numbers are too large to be exact, or of the wrong shape.
     """
     level, parts = problem.level_index(certificate.level), Parts(problem)
-    shapes = (len(certificate.group), len(certificate.row), len(certificate.kept))
-    if level is None or shapes != (len(problem.groups), len(problem.rows), len(parts)):
+    shapes = (len(certificate.group), len(certificate.row), len(certificate.kept), len(certificate.copies))
+    if level is None or shapes != (len(problem.groups), len(problem.rows), len(parts), len(parts)):
         return None
+    copies = np.cumsum(np.concatenate([[0], np.maximum(0, certificate.copies)]))
     total = outside(problem)[level]
     for index in range(len(parts)):
         part, arcs, groups = parts[index]
@@ -194,7 +218,8 @@ def proven(problem: Problem, chosen: np.ndarray, certificate: Certificate) -> in
         legal = level > 0 and overload == 0
         within = ((0, overload),) if level > 0 and not legal else ()
         kept = certificate.kept[index : index + len(within)]
-        multipliers = Multipliers(certificate.group[groups], certificate.row[parts.rows[index]], kept)
+        copy = certificate.copy[copies[index] : copies[index + 1]]
+        multipliers = Multipliers(certificate.group[groups], certificate.row[parts.rows[index]], kept, copy)
         least = bound(relaxation(part, level, within, legal), multipliers)
         if least is None:
             return None
@@ -233,9 +258,11 @@ def _exact(relaxed: Relaxation, multipliers: Multipliers) -> bool:
         cost += np.abs(levels[level].arc_cost.astype(float)) * factor
     charge = np.abs(rows.weight[relaxed.entries].astype(float) * multipliers.row[relaxed.entry_row])
     np.add.at(cost, rows.arc[relaxed.entries], charge)
+    copies = np.abs(multipliers.copy.astype(float))
+    np.add.at(cost, relaxed.copy_arc, copies)
     most = np.zeros(len(relaxed.problem.groups))
     np.maximum.at(most, relaxed.problem.arc_group, cost)
-    return float(most.sum() + np.abs(multipliers.group.astype(float)).sum()) < MAX_SUM
+    return float(most.sum() + np.abs(multipliers.group.astype(float)).sum() + copies.sum()) < MAX_SUM
 
 
 def _kinds(

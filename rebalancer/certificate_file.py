@@ -12,7 +12,7 @@ from rebalancer.certificate import Certificate
 from rebalancer.errors import RebalancerError
 
 NAME = "certificate.npz"
-PARTS = ("group", "row", "kept")
+PARTS = ("group", "row", "kept", "copy", "copies")
 """Arrays of each level, named LEVEL_group and so on: int64, in millionths of a unit of cost."""
 
 

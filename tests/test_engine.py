@@ -354,7 +354,7 @@ def test_a_share_of_the_cure_is_given_back_for_less_disruption():
     for tolerance, overload, disruption in ((0.0, 95, 1_000), (0.04, 95, 1_000), (0.05, 100, 1), (1.0, 195, 0)):
         outcome = solve(problem_of(**case, tolerance=tolerance), ONE)
         least = outcome.level("overload")
-        assert (least.value, least.least, least.bound, least.proof) == (overload, 95, 95, "solver")
+        assert (least.value, least.least, least.bound, least.proof) == (overload, 95, 95, "certificate")
         assert (outcome.level("disruption").value, outcome.level("disruption").bound) == (disruption, disruption)
 
 
@@ -380,7 +380,7 @@ def test_components_add_up_and_rows_without_arcs_count():
     outcome, least = solve(problem_of(**case), Options(time_limit=20, workers=2)), least_values(**case)
     assert tuple(level.value for level in outcome.levels) == least
     assert [level.bound for level in outcome.levels] == list(least)
-    assert 15 <= outcome.levels[0].certificate_bound <= 19  # the part without a solver's help: 15 is that of the empty row
+    assert 15 <= outcome.levels[0].certificate_bound <= 19  # the empty row alone makes 15
     assert least[OVERLOAD] == 15 + 2 * (1 + 1)
     assert not outcome.legal
 

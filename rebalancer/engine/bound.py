@@ -73,37 +73,46 @@ class Ascent:
     def _prepare(self, relaxed: Relaxation) -> None:
         """Everything in the order of the items, in floating point."""
         problem, rows = self.problem, self.problem.rows
-        place = np.empty(problem.n_arcs, dtype=np.int64)
-        place[relaxed.arc] = np.arange(problem.n_arcs)
+        total = problem.n_arcs + len(relaxed.copy_arc)
+        place = np.empty(total, dtype=np.int64)
+        place[relaxed.arc] = np.arange(total)
+        self.copy_at = place[relaxed.copy_arc]
         at = place[rows.arc[relaxed.entries]]
         order = np.argsort(at, kind="stable")
         used, number = np.unique(relaxed.entry_row, return_inverse=True)
         self.rows = used
         self.entry_row = number.reshape(-1)[order].astype(np.int64)
         self.entry_weight = rows.weight[relaxed.entries][order].astype(float)
-        self.arc_ptr = np.searchsorted(at[order], np.arange(problem.n_arcs + 1))
-        self.levels = [problem.levels[relaxed.level].arc_cost[relaxed.arc].astype(float)]
-        self.levels += [problem.levels[level].arc_cost[relaxed.arc].astype(float) for level, _ in relaxed.within]
+        self.arc_ptr = np.searchsorted(at[order], np.arange(total + 1))
+        none = np.zeros(len(relaxed.copy_arc))
+        numbers = [relaxed.level, *(level for level, _ in relaxed.within)]
+        costs = [problem.levels[level].arc_cost.astype(float) for level in numbers]
+        self.levels = [np.concatenate([cost, none])[relaxed.arc] for cost in costs]
         self.lo, self.hi = rows.lo[used].astype(float), rows.hi[used].astype(float)
         self.most = np.array([most for _, most in relaxed.within], dtype=float)
-        self.cost = np.empty(problem.n_arcs)
-        self.taken = np.zeros(problem.n_arcs, dtype=bool)
-        self.count = np.zeros(len(problem.groups), dtype=np.int64)
+        self.cost = np.empty(total)
+        self.taken = np.zeros(total, dtype=bool)
+        self.count = np.zeros(len(problem.groups) + len(none), dtype=np.int64)
         self.excess, self.edge, self.surplus = (np.zeros(len(relaxed.capacity)) for _ in range(3))
         self.activity = np.zeros(len(used))
 
     def _scale(self) -> None:
         """Start from what each group's second best arc costs; the units of every multiplier's steps."""
-        cost, group = self.levels[0], self.problem.arc_group[self.relaxed.arc]
-        n = len(self.problem.groups)
+        cost, group = self.problem.levels[self.relaxed.level].arc_cost.astype(float), self.problem.arc_group
+        n, none = len(self.problem.groups), np.zeros(len(self.relaxed.copy_arc))
         order = np.lexsort((cost, group))
         sorted_cost, size = cost[order], np.bincount(group, minlength=n)
         first = np.cumsum(size) - size
-        self.least = least = sorted_cost[first]
+        least = sorted_cost[first]
+        self.least = np.concatenate([least, none])
         self.group = sorted_cost[first + np.minimum(1, size - 1)].copy()
         spread = sorted_cost[first + size // 2 - (size % 2 == 0) * (size > 1)] - least
+        sold = self._sold(n)
+        self.group += sold
+        spread = np.maximum(spread, sold)
         self.usual = usual = float(np.median(spread[spread > 0])) if (spread > 0).any() else 1.0
-        self.group_step = np.maximum(spread, usual / 100)
+        self.group = np.concatenate([self.group, none])
+        self.group_step = np.concatenate([np.maximum(spread, usual / 100), none + usual])
         self.row = np.zeros(len(self.rows))
         weight = np.bincount(self.entry_row, weights=self.entry_weight, minlength=len(self.rows))
         entries = np.maximum(1, np.bincount(self.entry_row, minlength=len(self.rows)))
@@ -112,6 +121,17 @@ class Ascent:
         beyond = np.array([max(1, today[level] - most, most // 10) for level, most in self.relaxed.within], dtype=float)
         self.kept_step = 10 * usual / np.maximum(1.0, beyond)
         self.kept = self.kept_step.copy() if len(self.most) else np.zeros(0)
+
+    def _sold(self, groups: int) -> np.ndarray:
+        """What each group costs at least where its books take it beyond their limits, if this level prices that."""
+        relaxed = self.relaxed
+        own = np.append(relaxed.own_row, -1)
+        priced = (own >= 0) & (np.append(relaxed.row_kind, 0)[own] == 2) & (np.append(relaxed.price_level, 1)[own] == 0)
+        price = np.where(priced, np.append(self.problem.rows.penalty, 0)[own], 0)[:-1]
+        knapsack = np.repeat(np.arange(len(relaxed.capacity)), np.diff(relaxed.book_ptr))
+        least = np.full(groups + len(relaxed.copy_arc), np.inf)
+        np.minimum.at(least, relaxed.item_group, relaxed.item_weight * price[knapsack].astype(float))
+        return np.where(np.isfinite(least), least, 0.0)[:groups]
 
     def evaluate(self, group: np.ndarray, row: np.ndarray, kept: np.ndarray) -> float:
         """The bound of these multipliers in floating point; what its knapsacks take is left in the arrays."""
@@ -123,6 +143,8 @@ class Ascent:
             else self.levels[0] + sum(factor * cost for factor, cost in zip(kept, self.levels[1:], strict=True))
         )
         compiled.charge(base, self.arc_ptr, self.entry_row, self.entry_weight, row, self.cost)
+        real = len(self.problem.groups)
+        np.add.at(self.cost, self.copy_at, group[real:])
         total = compiled.evaluate(
             group, self.cost, relaxed.item_ptr, relaxed.item_group, relaxed.item_weight, relaxed.book_ptr,
             relaxed.capacity, own, self.taken, self.count, self.excess, self.edge, self.surplus,
@@ -130,7 +152,7 @@ class Ascent:
         compiled.activities(self.taken, self.arc_ptr, self.entry_row, self.entry_weight, self.activity)
         limit = np.where(row > 0, self.hi, np.where(row < 0, self.lo, 0.0))
         self.evaluations += 1
-        return float(group.sum() - row @ limit - kept @ self.most - total)
+        return float(group[:real].sum() - row @ limit - kept @ self.most - total)
 
     def _prices(self, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What exceeding costs, per dualised row (infinite where it must hold) and per knapsack (below zero there)."""
@@ -182,7 +204,9 @@ class Ascent:
         above = np.where(self.hi < NO_LIMIT, self.activity - self.hi, -np.inf)
         below = np.where(self.lo > -NO_LIMIT, self.activity - self.lo, np.inf)
         slope = np.where((row > 0) | (above > 0), above, np.where((row < 0) | (below < 0), below, 0.0))
-        return 1.0 - self.count, slope, self._kept_slopes(row, price, slope)
+        missing = 1.0 - self.count
+        missing[len(self.problem.groups) :] += self.taken[self.copy_at] - 1.0
+        return missing, slope, self._kept_slopes(row, price, slope)
 
     def _kept_slopes(self, row: np.ndarray, price: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Per kept level: its cost and its excesses in the relaxed choice, beyond the most it may have."""
@@ -217,12 +241,14 @@ class Ascent:
         by_arc[relaxed.arc], doubt[relaxed.arc] = loss, self.surplus[knapsack] + 1e-9 * abs(value) + 1e-3
         taken[relaxed.arc] = self.taken
         floor = -(2**62) if proven is None else proven
-        return Dual(multipliers, floor, by_arc, doubt, taken.astype(bool))
+        real = slice(self.problem.n_arcs)
+        return Dual(multipliers, floor, by_arc[real], doubt[real], taken[real].astype(bool))
 
     def _whole(self, group: np.ndarray, row: np.ndarray, kept: np.ndarray) -> Multipliers:
         every = np.zeros(len(self.problem.rows), dtype=np.int64)
         every[self.rows] = _millionths(row)
-        return Multipliers(_millionths(group), every, _millionths(kept))
+        real = len(self.problem.groups)
+        return Multipliers(_millionths(group[:real]), every, _millionths(kept), _millionths(group[real:]))
 
 
 def _millionths(values: np.ndarray) -> np.ndarray:

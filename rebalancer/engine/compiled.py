@@ -10,7 +10,7 @@ import numpy as np
 
 from rebalancer.problem import NO_LIMIT
 
-MAX_STATES = 50_000
+MAX_STATES = 10_000
 """States of a dynamic programme; beyond it the linear relaxation stands in (the bound counted is the certificate's)."""
 
 FEW_CELLS = 1_000_000
@@ -167,7 +167,7 @@ def _knapsack(
         split += 1
     edge = profit[order[split]] / weight[order[split]]
     linear = ahead + left * edge
-    least = 0.0
+    least, left_out = -1.0, split
     for skipped in range(split, max(-1, split - SKIPS - 1), -1):  # fill up, with none or one of the last items left out
         filled, rest = ahead, left
         if skipped < split:
@@ -177,8 +177,16 @@ def _knapsack(
             if weight[order[place]] <= rest:
                 rest -= weight[order[place]]
                 filled += profit[order[place]]
-        least = max(least, filled)
+        if filled > least:
+            least, left_out = filled, skipped
     doubt = DOUBT * abs(linear)
+    if linear - least <= doubt:  # as good as it can be; where all ratios are equal, a search would not end
+        rest = room
+        for place in range(count):
+            if place != left_out and weight[order[place]] <= rest:
+                rest -= weight[order[place]]
+                taken[order[place]] = True
+        return value + least, edge, linear - least
     core = np.empty(count, np.int64)
     size_of_core, heaviest, weight_of_core = 0, 0, 0
     base = 0.0

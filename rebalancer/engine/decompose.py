@@ -42,7 +42,7 @@ CORE_WORK = 1.5
 """Deterministic time of a core; large ones get more."""
 
 FEW_ARCS = 6_000
-"""Open arcs beyond one for each group that the solver is given as a whole: most such problems are decided in seconds."""
+"""Open arcs beyond one for each group that the solver is given as a whole: most such problems take it seconds."""
 
 EXACT_WORK = 0.5
 """Deterministic time of the first attempt at the whole; the next ones get double."""
@@ -169,7 +169,7 @@ class Approach:
             self._take(guided(self.problem, self.dual, most, self.task.level, self.deadline))
 
     def _improve(self, pool: ThreadPoolExecutor) -> None:
-        """Neighbourhoods and the solver on all open arcs by turns, the latter with ever more time, where these are few."""
+        """By turns neighbourhoods and, where the open arcs are few, the solver on all of them with ever more time."""
         whole_next = self.problem.n_arcs <= FEW_ARCS
         while not self._over() and not self.solved and not self.impossible:
             if not self.ascent.converged:

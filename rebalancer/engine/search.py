@@ -209,12 +209,15 @@ def _spent(results: list[ComponentResult]) -> dict[str, float]:
 def _joined(problem: Problem, parts: list[_Part], results: list[ComponentResult], level: int) -> Certificate:
     """The multipliers of all components for one level; where a component needed none, its cheapest arcs prove it."""
     group, row = np.zeros(len(problem.groups), dtype=np.int64), np.zeros(len(problem.rows), dtype=np.int64)
-    kept = np.zeros(len(parts), dtype=np.int64)
+    kept, copies = np.zeros(len(parts), dtype=np.int64), np.zeros(len(parts), dtype=np.int64)
+    copy = [np.zeros(0, dtype=np.int64)]
     for place, (part, result) in enumerate(zip(parts, results, strict=True)):
         found = result.multipliers.get(level) or Multipliers.least(part.problem, level)
         group[part.groups], row[part.rows] = found.group, found.row
         kept[place] = found.kept[0] if len(found.kept) else 0
-    return Certificate(problem.levels[level].name, group, row, kept)
+        copies[place] = len(found.copy)
+        copy.append(found.copy)
+    return Certificate(problem.levels[level].name, group, row, kept, np.concatenate(copy), copies)
 
 
 def _added(name: str, value: int, constant: int, parts: list[LevelResult], certified: int | None) -> LevelResult:

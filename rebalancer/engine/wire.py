@@ -164,7 +164,7 @@ def answer_frame(outcome: Outcome, call: int) -> Frame:
     meta["certificates"] = [certificate.level for certificate in outcome.certificates]
     arrays = [outcome.chosen]
     for certificate in outcome.certificates:
-        arrays += [certificate.group, certificate.row, certificate.kept]
+        arrays += [certificate.group, certificate.row, certificate.kept, certificate.copy, certificate.copies]
     return Frame(Kind.ANSWER, call, meta, tuple(array.astype("<i8") for array in arrays))
 
 
@@ -177,7 +177,7 @@ def outcome_of(frame: Frame) -> Outcome:
         warnings = tuple(str(text)[:500] for text in meta["warnings"][:100])
         legal, searched = meta["legal"] is True, meta["from_solver"] is True
         certificates = tuple(
-            Certificate(str(name), *multipliers[3 * place : 3 * place + 3])
+            Certificate(str(name), *multipliers[5 * place : 5 * place + 5])
             for place, name in enumerate(meta["certificates"])
         )
         spent = {str(phase): float(seconds) for phase, seconds in meta["spent"].items()}
