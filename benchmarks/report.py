@@ -13,6 +13,7 @@ from benchmarks.suite import records
 from benchmarks.tables import dollars, exponent, machine_line, percent, seconds, table, title, whole
 
 PAGE = "RESULTS.md"
+NOTES = Path(__file__).with_name("notes.md")
 GROWTH_GAP = 0.01
 """The proven gap whose time is compared over sizes."""
 
@@ -29,11 +30,16 @@ def write_page(out: Path) -> Path:
     from benchmarks.plots import draw
 
     found = records(out)
-    lines = [*INTRO.splitlines(), "", *_machines(found), *_targets(found), *_phases(found), *_growth(found)]
+    lines = [*INTRO.splitlines(), "", *_machines(found), *_targets(found), *_notes(), *_phases(found), *_growth(found)]
     lines += [*_pictures(draw(found, out / "plots")), *comparisons(found), *gap_section(out)]
     page = out / PAGE
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
+
+
+def _notes() -> list[str]:
+    """What was missed and why, as written by hand."""
+    return [*NOTES.read_text(encoding="utf-8").splitlines(), ""]
 
 
 def summary(found: list[dict[str, Any]]) -> list[str]:
