@@ -376,7 +376,7 @@ try:
 except Exception as error:
     print(type(error).__name__)
 print(time.time() - start)
-print(int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024)
+print(int(re.search("VmHWM[^0-9]+([0-9]+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1024)
 """
 """The peak of this process alone: getrusage would count that of the process which started it."""
 
