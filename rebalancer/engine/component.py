@@ -269,7 +269,7 @@ class _Search:
         `overload` is not compared: a share of its cure may be given back.
         """
         values = self.problem.values(plan)
-        if _fits(values, task) and values[1:] < self.values[1:]:
+        if task.admits(values) and values[1:] < self.values[1:]:
             self._replace(plan, values, from_solver=True)
 
     def _believed(self, task: Task, answer: Answer) -> Answer:
@@ -283,7 +283,7 @@ class _Search:
 
     def _contradiction(self, task: Task, answer: Answer) -> str | None:
         """What is wrong with an answer, judged from plans alone; None where nothing shows."""
-        known = self.values[task.level] if self.best is not None and _fits(self.values, task) else None
+        known = self.values[task.level] if self.best is not None and task.admits(self.values) else None
         bound, gap = answer.bound, self._gap(task.level)
         if answer.status == "infeasible":
             return "called impossible what a plan at hand keeps" if known is not None else None
@@ -292,7 +292,7 @@ class _Search:
                 return "gave an incomplete plan"
             values = self.problem.values(answer.chosen)
             value = values[task.level]
-            if not _fits(values, task):
+            if not task.admits(values):
                 return "gave a plan beyond a limit"
             short = answer.status == "optimal" and bound is not None and value - bound > gap * max(1, value) + ROUNDING
             if short or (bound is not None and bound > value):
@@ -376,12 +376,7 @@ class _Search:
     def _improves(self, task: Task, values: tuple[int, ...]) -> bool:
         """These values are within the task and less than those of the best plan in the first level that differs."""
         start = 1 if task.within else 0
-        return _fits(values, task) and (self.best is None or values[start:] < self.values[start:])
-
-
-def _fits(values: tuple[int, ...], task: Task) -> bool:
-    """A plan with these values is one of those that the task chooses from."""
-    return (not task.legal or values[0] == 0) and all(values[level] <= most for level, most in task.within)
+        return task.admits(values) and (self.best is None or values[start:] < self.values[start:])
 
 
 def _proof(proven: bool, at_floor: bool) -> Proof | None:

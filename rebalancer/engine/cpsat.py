@@ -39,6 +39,10 @@ class Task:
     legal: bool = True
     closed: np.ndarray | None = None
 
+    def admits(self, values: tuple[int, ...]) -> bool:
+        """A plan with these values is one of those that the task chooses from."""
+        return (not self.legal or values[0] == 0) and all(values[level] <= most for level, most in self.within)
+
 
 @dataclass(frozen=True)
 class Effort:

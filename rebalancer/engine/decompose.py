@@ -140,8 +140,7 @@ class Approach:
         if not self.problem.is_complete(plan):
             return False
         values = self.problem.values(plan)
-        fits = (not self.task.legal or values[0] == 0) and all(values[k] <= most for k, most in self.task.within)
-        if not fits or (self.plan is not None and values[self.task.level] >= self.value):
+        if not self.task.admits(values) or (self.plan is not None and values[self.task.level] >= self.value):
             return False
         self.plan, self.values = plan, values
         self.note(plan, self.bound if self.bound > NOTHING else None)
@@ -202,15 +201,13 @@ class Approach:
         return CORE_WORK * (1 + min(len(arcs), 4 * FEW_ARCS) / FEW_ARCS)
 
     def _core(self, share: float) -> np.ndarray:
-        """The arcs of small loss, each group's best two, and those of the plan."""
+        """The arcs of small loss, and each group's best two."""
         dual, group = self.dual, self.problem.arc_group
         assert dual is not None
         core = dual.loss <= share * self.ascent.usual
         order = np.lexsort((dual.loss, group))
         first = np.searchsorted(group[order], np.arange(len(self.problem.groups)))
         core[order[first]] = core[order[np.minimum(first + 1, len(order) - 1)]] = True
-        if self.plan is not None:
-            core[self.plan] = True
         return np.flatnonzero(core)
 
     def _open_arcs(self, dual: Dual) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rebalancer.engine import compiled
 from rebalancer.engine.bound import Dual
-from rebalancer.engine.narrow import spans
+from rebalancer.links import ranges
 from rebalancer.problem import HARD, Problem
 
 PASSES = 4
@@ -142,7 +142,7 @@ class _Walk:
         if self.activity[row] < rows.lo[row]:
             return inside[~taken]
         held = group[inside[taken]]
-        every = spans(self.group_ptr[held], self.group_ptr[held + 1])
+        every = ranges(self.group_ptr[held], self.group_ptr[held + 1] - self.group_ptr[held])
         return every[self.chosen[group[every]] != every]
 
     def _weigh(self, arcs: np.ndarray) -> _Candidates:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rebalancer.engine.cpsat import Task
+from rebalancer.links import ranges
 from rebalancer.problem import HARD, NO_LIMIT, Gates, Level, Problem, Rows
 
 
@@ -53,7 +54,7 @@ class Narrower:
 
     def arcs_of(self, groups: np.ndarray) -> np.ndarray:
         """All arcs of some groups, in order."""
-        return spans(self.group_ptr[groups], self.group_ptr[groups + 1])
+        return ranges(self.group_ptr[groups], self.group_ptr[groups + 1] - self.group_ptr[groups])
 
     def narrowed(self, groups: np.ndarray, arcs: np.ndarray, chosen: np.ndarray) -> Narrowed:
         """The problem of choosing among `arcs` (sorted, at least one for each of the sorted `groups`), the other groups
@@ -97,8 +98,9 @@ class Narrower:
 
     def _entries(self, arcs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, place among `arcs`, and weight of all entries of some arcs."""
-        entries = spans(self.arc_ptr[arcs], self.arc_ptr[arcs + 1])
-        place = np.repeat(np.arange(len(arcs)), self.arc_ptr[arcs + 1] - self.arc_ptr[arcs])
+        sizes = self.arc_ptr[arcs + 1] - self.arc_ptr[arcs]
+        entries = ranges(self.arc_ptr[arcs], sizes)
+        place = np.repeat(np.arange(len(arcs)), sizes)
         return self.entry_row[entries], place, self.entry_weight[entries]
 
     def _activity(self, taken: np.ndarray) -> np.ndarray:
@@ -133,9 +135,3 @@ class Narrower:
         sizes = np.bincount(gate[free], minlength=len(gates))[kept]
         ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         return Gates(tuple(gates.names[k] for k in kept), ptr, place[gates.arc[free]]), kept
-
-
-def spans(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """All whole numbers from each `first` up to its `last`, one span after the other."""
-    count = last - first
-    return np.arange(count.sum()) + np.repeat(first - (np.cumsum(count) - count), count)

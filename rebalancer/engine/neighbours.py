@@ -60,7 +60,7 @@ class Neighbours:
                 yield groups, self._arcs(groups, inside, plan)
 
     def _blame(self, plan: np.ndarray, now: np.ndarray) -> np.ndarray:
-        """What each book adds to the gap: the losses of the arcs taken into it, and its idle capacity."""
+        """What each book adds to the gap: the losses of the arcs taken into it."""
         loss = np.where(np.isfinite(self.dual.loss), np.maximum(0.0, self.dual.loss), 0.0)[plan]
         blame = np.bincount(now, weights=loss, minlength=self.count + 1)[: self.count]
         return blame + blame.mean() / 4 + 1e-9
