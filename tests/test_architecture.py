@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
-    *("errors", "shipped", "tables", "coverage", "reading", "book", "units", "disruption"),
+    *("errors", "shipped", "quarters", "tables", "coverage", "reading", "book", "units", "disruption"),
     *("people", "csms", "locks", "families", "snapshot", "limits", "metrics"),
     *("links", "problem", "parts", "knapsack", "certificate", "certificate_file"),
     *("rules", "shortage", "reasons", "alternatives"),

@@ -50,6 +50,15 @@ def isolated(monkeypatch):
     monkeypatch.delenv("REBALANCER_ISOLATE", raising=False)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    """What a first proposal loads into this process is there before any test measures its memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("REBALANCER_ISOLATE", raising=False)
+        rb.propose(book_of(), time_limit=10, workers=1)
+    POOL.close()
+
+
 @pytest.fixture
 def no_worker():
     """No worker is there yet, and none of the test's is left."""

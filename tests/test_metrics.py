@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import TWO_PODS, book_of, snapshot_of
 
-from rebalancer.metrics import books_frame, csms_frame, heatmap_frame, load, triggered
+from rebalancer.metrics import books_frame, csms_frame, heatmap_frame, lacking, load, triggered
 from rebalancer.tables import TIERS
 
 MIXED = (
@@ -167,3 +167,9 @@ def test_the_heatmap_counts_every_tier():
     assert frame.loc["E-1", ["units", "accounts", "arr", "book", "role", "band"]].tolist() == [
         13.0, 2, 700_001, "open", "regular", "green",
     ]  # fmt: skip
+
+
+def test_what_a_book_has_no_value_of_is_lacking():
+    book = book_of(MIXED)
+    asked = ("accounts.arr", "accounts.csm", "accounts.skills", "touches", "ams.am_id")
+    assert lacking(book, *asked) == ("accounts.csm", "accounts.skills", "touches")

@@ -10,9 +10,8 @@ from rebalancer.coverage.schema import (
     Measure,
     Role,
     Scope,
-    Steps,
-    Tier,
 )
+from rebalancer.coverage.section import Section, Steps, Tier
 
 __all__ = [
     "MEASURES",
@@ -23,6 +22,7 @@ __all__ = [
     "Measure",
     "Role",
     "Scope",
+    "Section",
     "Steps",
     "Tier",
     "load_model",

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rebalancer.coverage.schema import CoverageModel, Role, Section
+from rebalancer.coverage.schema import CoverageModel, Role
+from rebalancer.coverage.section import Section
 from rebalancer.errors import Fault, InvalidInput, UsageError, did_you_mean
 from rebalancer.shipped import shipped
 from rebalancer.tables import TIERS

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
 import tomlkit
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from rebalancer.coverage.section import NO_LIMIT, Days, Limit, Positive, Section, Share, Steps, Tier, lifted
 from rebalancer.tables import TIERS
 
-Tier = Literal["strategic", "enterprise", "mid_market", "smb"]
 Measure = Literal["revenue_at_risk", "accounts", "units"]
 Scope = Literal["full", "repair"]
 BookKind = Literal["segmented", "blended", "pooled", "open"]
@@ -23,28 +23,8 @@ BookKind = Literal["segmented", "blended", "pooled", "open"]
 SCOPES = get_args(Scope)
 MEASURES = get_args(Measure)
 
-NO_LIMIT = "none"
 MAX_FACTOR = 1_000
 MAX_HANDOVER = 10**9
-
-
-def _lifted(value: object) -> object:
-    return None if value == NO_LIMIT else value
-
-
-Limit = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_lifted)]
-"""A count, or `"none"` for no limit."""
-
-Positive = Annotated[Decimal, Field(gt=0)]
-Share = Annotated[Decimal, Field(ge=0, le=1)]
-Steps = tuple[tuple[Decimal, Decimal], ...]
-"""A step table `[[from, value], ...]`: the last row with `from <= x` applies; below the first row the value is 1."""
-
-
-class Section(BaseModel):
-    """A part of a model; a key that is not declared is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Factors(Section):
@@ -67,7 +47,7 @@ class BookLimits(Section):
 
     max_accounts: Limit = None
     max_strategic: Limit = None
-    max_per_tier: dict[Tier, Limit] = {}
+    max_per_tier: dict[Tier, Limit] = Field(default_factory=dict)
 
 
 class Books(Section):
@@ -167,10 +147,6 @@ class CsmLoad(Section):
         return self
 
 
-Days = Annotated[Annotated[int, Field(ge=0, le=10_000)] | None, BeforeValidator(_lifted)]
-"""A number of days, or `"none"`."""
-
-
 class Locks(Section):
     """Which reasons lock an account. The last four are off unless set: such accounts are priced instead."""
 
@@ -178,7 +154,7 @@ class Locks(Section):
     ae_hold: bool = True
     renewal_days: Days = None
     changed_days: Days = None
-    health_below: Annotated[Annotated[Decimal, Field(ge=0, le=100)] | None, BeforeValidator(_lifted)] = None
+    health_below: Annotated[Annotated[Decimal, Field(ge=0, le=100)] | None, BeforeValidator(lifted)] = None
     open_opportunity: bool = False
 
 
@@ -201,16 +177,16 @@ class Budgets(Section):
 
     accounts: Limit = None
     arr: Limit = None
-    share: Annotated[Share | None, BeforeValidator(_lifted)] = None
+    share: Annotated[Share | None, BeforeValidator(lifted)] = None
     lost_per_am: Limit = None
     gained_per_am: Limit = None
-    per_tier: dict[Tier, Limit] = {}
+    per_tier: dict[Tier, Limit] = Field(default_factory=dict)
 
 
 class Fatigue(Section):
     """At most one change of owner within so many quarters."""
 
-    quarters: Annotated[Annotated[int, Field(ge=1, le=40)] | None, BeforeValidator(_lifted)] = None
+    quarters: Annotated[Annotated[int, Field(ge=1, le=40)] | None, BeforeValidator(lifted)] = None
 
 
 class Headcount(Section):
@@ -222,7 +198,7 @@ class Headcount(Section):
 class Fairness(Section):
     """Share of an AM's ARR that it may lose before the loss counts in level `fairness`; `"none"`: no such level."""
 
-    loss_share: Annotated[Share | None, BeforeValidator(_lifted)] = None
+    loss_share: Annotated[Share | None, BeforeValidator(lifted)] = None
 
 
 class Balance(Section):
@@ -240,10 +216,10 @@ class CoverageModel(Section):
     tiers: dict[Literal["strategic", "enterprise", "mid_market"], Annotated[Decimal, Field(ge=0)]]
     units: Units
     books: Books = Books()
-    roles: dict[str, Role] = {}
+    roles: dict[str, Role] = Field(default_factory=dict)
     limits: Limits = Limits()
     bands: Bands = Bands()
-    benchmarks: dict[Tier, tuple[int, Limit]] = {}
+    benchmarks: dict[Tier, tuple[int, Limit]] = Field(default_factory=dict)
     disruption: Disruption
     pods: Pods = Pods()
     csm: CsmLoad

@@ -1,4 +1,4 @@
-"""Metrics: the one place where every figure of a book is computed."""
+"""What the books of a team hold, before and after a plan."""
 
 from __future__ import annotations
 
