@@ -9,6 +9,10 @@ of a row, and forgets gates, whose cost is never negative. What is left falls ap
 where cost_a adds kappa_k times the cost in each earlier level k that may not exceed most_k. Any multipliers give a
 valid bound: wrong ones only a weaker one. An elastic row may be exceeded at its price, in a knapsack as well. All is
 worked out in whole millionths, and the bound on a whole-numbered level is rounded up to the next whole number.
+
+A row that loads several books, such as the accounts of a CSM, is a knapsack as well: each group has a copy there that
+the row may take or leave, and the arcs pay the copy what it earns (Lagrangian decomposition: Guignard & Kim 1987,
+Mathematical Programming 39).
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ NO_PRICE = -1
 @dataclass(frozen=True)
 class Multipliers:
     """Whole millionths: one for each group, each row (above zero prices its upper limit, below zero its lower one),
-    each earlier level that is kept, and each copy (none: zeros).
+    each earlier level that is kept, and each copy (none: zeros), beyond what its row prices its weight at.
     """
 
     group: np.ndarray
@@ -85,9 +89,10 @@ class Relaxation:
     else 1 + the place in `within` of the level that does. `entries` are those of the rows that are no knapsacks, of
     `entry_row`.
 
-    An arc that loads a book without being one of its own (a family that stays spread over several) has a copy there: an
-    item that the book may take or leave, at the price that the arc pays for it. Copies are numbered like further arcs
-    and groups; copy k is of arc `copy_arc[k]`.
+    An arc that loads a knapsack without being one of its own (a family that stays spread over several books, or any arc
+    and the row of its CSM) has a copy there: an item that the knapsack may take or leave, at the price that the arc
+    pays for it. Arcs of one group and one weight share their copy. Copies are numbered like further arcs and groups:
+    copy k is of a group in row `copy_row[k]`, where it weighs `copy_weight[k]`; `link_arc` pay for `link_copy`.
     """
 
     problem: Problem
@@ -104,7 +109,13 @@ class Relaxation:
     price_level: np.ndarray
     entries: np.ndarray
     entry_row: np.ndarray
-    copy_arc: np.ndarray
+    linked: np.ndarray
+    """Per row: it is a knapsack of copies alone."""
+    copy_row: np.ndarray
+    copy_weight: np.ndarray
+    copy_group: np.ndarray
+    link_copy: np.ndarray
+    link_arc: np.ndarray
 
     def prices(self, kept: np.ndarray) -> np.ndarray:
         """Per row, what a unit beyond it costs (millionths), `NO_PRICE` where it must hold."""
@@ -120,8 +131,9 @@ class Relaxation:
         low = np.where(rows.lo > -NO_LIMIT, -most, 0)
         high = np.where(rows.hi < NO_LIMIT, most, 0)
         row = np.where(self.row_kind == 0, 0, np.clip(multipliers.row, low, high))
-        row[self.own_row[self.own_row >= 0]] = 0
-        copy = multipliers.copy if len(multipliers.copy) == len(self.copy_arc) else np.zeros_like(self.copy_arc)
+        own = self.own_row[self.own_row >= 0]
+        row[own[~self.linked[own]]] = 0
+        copy = multipliers.copy if len(multipliers.copy) == len(self.copy_row) else np.zeros_like(self.copy_row)
         return Multipliers(multipliers.group, row, kept, copy)
 
     def arc_cost(self, multipliers: Multipliers) -> np.ndarray:
@@ -135,8 +147,8 @@ class Relaxation:
         charged = row[self.entry_row] != 0
         entries = self.entries[charged]
         np.add.at(cost, rows.arc[entries], rows.weight[entries] * row[self.entry_row[charged]])
-        np.add.at(cost, self.copy_arc, multipliers.copy)
-        return np.concatenate([cost, np.zeros_like(self.copy_arc)])
+        np.add.at(cost, self.link_arc, multipliers.copy[self.link_copy])
+        return np.concatenate([cost, -row[self.copy_row] * self.copy_weight])
 
     def profits(self, multipliers: Multipliers) -> np.ndarray:
         """Profit of every item, that of its best arc (millionths)."""
@@ -151,36 +163,47 @@ class Relaxation:
         """The part of the bound that no choice changes (millionths)."""
         rows, row = self.problem.rows, multipliers.row
         limit = np.where(row > 0, rows.hi, np.where(row < 0, rows.lo, 0))
-        charged = np.flatnonzero(row)
+        charged = np.flatnonzero((row != 0) & ~self.linked)
         priced = sum(int(row[r]) * int(limit[r]) for r in charged)
         kept = sum(int(k) * most for k, (_, most) in zip(multipliers.kept, self.within, strict=True))
         gates = sum(min(0, int(cost)) for cost in self.problem.levels[self.level].gate_cost)
         return sum(multipliers.group.tolist()) - priced - kept + SCALE * gates
 
 
-def relaxation(problem: Problem, level: int, within: tuple[tuple[int, int], ...], legal: bool) -> Relaxation:
-    """The knapsacks of the problem of minimising `level` with `within` kept; `legal`: nothing exceeds a limit."""
+def relaxation(
+    problem: Problem, level: int, within: tuple[tuple[int, int], ...], legal: bool, *, linked: bool = True
+) -> Relaxation:
+    """The knapsacks of the problem of minimising `level` with `within` kept; `legal`: nothing exceeds a limit.
+
+    Without `linked` rows that load several books are no knapsacks: quicker, and never closer.
+    """
     rows = problem.rows
     kind, price_level = _kinds(problem, level, within, legal)
     own_row, book_of = _own_rows(problem, kind)
-    weight = np.zeros(problem.n_arcs, dtype=np.int64)
     row_of = rows.of_entry()
     inside = (own_row[row_of] >= 0) & (problem.arc_book[rows.arc] == own_row[row_of])
+    weight = np.zeros(problem.n_arcs, dtype=np.int64)
     weight[rows.arc[inside]] = rows.weight[inside]
-    astray = (own_row[row_of] >= 0) & ~inside & (rows.weight > 0)
-    copy_arc = rows.arc[astray].astype(np.int64)
-    last = len(book_of)
+    shared = _linked_rows(problem, kind, own_row) if linked else np.zeros(len(rows), dtype=bool)
+    astray = np.flatnonzero(((own_row[row_of] >= 0) & ~inside | shared[row_of]) & (rows.weight > 0))
+    copies, link_copy = _copies(problem, astray, row_of)
+    extra = np.flatnonzero(shared)
+    last = len(book_of) + len(extra)
     place = np.full(int(problem.arc_book.max(initial=0)) + 2, last)
     place[problem.arc_book[rows.arc[inside]]] = 0
-    place[[book for book, _ in book_of]] = np.arange(last)
+    place[[book for book, _ in book_of]] = np.arange(len(book_of))
+    of_row = np.full(len(rows), last)
+    of_row[[row for _, row in book_of]] = np.arange(len(book_of))
+    of_row[extra] = len(book_of) + np.arange(len(extra))
     knapsack_of = np.where(problem.arc_book >= 0, place[problem.arc_book], last)
-    knapsack_of = np.concatenate([knapsack_of, place[own_row[row_of[astray]]]])
-    weight = np.concatenate([weight, rows.weight[astray]])
-    group = np.concatenate([problem.arc_group, len(problem.groups) + np.arange(len(copy_arc))])
+    knapsack_of = np.concatenate([knapsack_of, of_row[copies.row]])
+    weight = np.concatenate([weight, copies.weight])
+    group = np.concatenate([problem.arc_group, len(problem.groups) + np.arange(len(copies.row))])
     order = np.lexsort((group, knapsack_of))
-    key = knapsack_of[order] * max(1, len(problem.groups) + len(copy_arc)) + group[order]
+    key = knapsack_of[order] * max(1, len(problem.groups) + len(copies.row)) + group[order]
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, dtype=np.int64)
     dual = np.flatnonzero((kind[row_of] > 0) & (own_row[row_of] < 0))
+    own = np.concatenate([[row for _, row in book_of], extra, [-1]]).astype(np.int64)
     return Relaxation(
         problem=problem,
         level=level,
@@ -190,14 +213,41 @@ def relaxation(problem: Problem, level: int, within: tuple[tuple[int, int], ...]
         item_group=group[order[first]],
         item_weight=np.minimum.reduceat(weight[order], first) if len(first) else first,
         book_ptr=np.searchsorted(knapsack_of[order[first]], np.arange(last + 2)),
-        capacity=np.array([rows.hi[row] for _, row in book_of] + [NO_LIMIT], dtype=np.int64),
-        own_row=np.array([row for _, row in book_of] + [-1], dtype=np.int64),
+        capacity=np.append(rows.hi[own[:-1]], NO_LIMIT),
+        own_row=own,
         row_kind=kind,
         price_level=price_level,
         entries=dual,
         entry_row=row_of[dual],
-        copy_arc=copy_arc,
+        linked=shared,
+        copy_row=copies.row,
+        copy_weight=copies.weight,
+        copy_group=copies.group,
+        link_copy=link_copy,
+        link_arc=rows.arc[astray].astype(np.int64),
     )
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """Row, weight and group of each copy."""
+
+    row: np.ndarray
+    weight: np.ndarray
+    group: np.ndarray
+
+
+def _copies(problem: Problem, entries: np.ndarray, row_of: np.ndarray) -> tuple[_Copies, np.ndarray]:
+    """The copies behind some entries of rows, one for each row, group and weight, and the copy of each entry."""
+    rows = problem.rows
+    row, weight, group = row_of[entries], rows.weight[entries], problem.arc_group[rows.arc[entries]]
+    order = np.lexsort((weight, group, row))
+    row, weight, group = row[order], weight[order], group[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (row[1:] != row[:-1]) | (weight[1:] != weight[:-1]) | (group[1:] != group[:-1])
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(new) - 1
+    return _Copies(row[new].astype(np.int64), weight[new].astype(np.int64), group[new].astype(np.int64)), number
 
 
 def proven(problem: Problem, chosen: np.ndarray, certificate: Certificate) -> int | None:
@@ -259,10 +309,11 @@ def _exact(relaxed: Relaxation, multipliers: Multipliers) -> bool:
     charge = np.abs(rows.weight[relaxed.entries].astype(float) * multipliers.row[relaxed.entry_row])
     np.add.at(cost, rows.arc[relaxed.entries], charge)
     copies = np.abs(multipliers.copy.astype(float))
-    np.add.at(cost, relaxed.copy_arc, copies)
+    earned = copies + np.abs(multipliers.row[relaxed.copy_row].astype(float) * relaxed.copy_weight)
+    np.add.at(cost, relaxed.link_arc, copies[relaxed.link_copy])
     most = np.zeros(len(relaxed.problem.groups))
     np.maximum.at(most, relaxed.problem.arc_group, cost)
-    return float(most.sum() + np.abs(multipliers.group.astype(float)).sum() + copies.sum()) < MAX_SUM
+    return float(most.sum() + np.abs(multipliers.group.astype(float)).sum() + earned.sum()) < MAX_SUM
 
 
 def _kinds(
@@ -306,3 +357,20 @@ def _own_rows(problem: Problem, kind: np.ndarray) -> tuple[np.ndarray, list[tupl
     for number, row in books.items():
         own[row] = number
     return own, sorted(books.items())
+
+
+def _linked_rows(problem: Problem, kind: np.ndarray, own_row: np.ndarray) -> np.ndarray:
+    """Flags the rows that load several books and are worth a knapsack: of weights not below zero that differ, so that
+    what fills the limit is not decided by the dearest alone.
+    """
+    rows = problem.rows
+    row_of, book = rows.of_entry(), problem.arc_book[rows.arc]
+    least, most = np.full(len(rows), np.iinfo(np.int64).max), np.zeros(len(rows), dtype=np.int64)
+    np.minimum.at(least, row_of, rows.weight)
+    np.maximum.at(most, row_of, rows.weight)
+    first, last = np.full(len(rows), np.iinfo(np.int64).max), np.full(len(rows), -1)
+    np.minimum.at(first, row_of, book)
+    np.maximum.at(last, row_of, book)
+    suits = (kind > 0) & (own_row < 0) & (rows.hi < NO_LIMIT) & (rows.lo <= -NO_LIMIT)
+    flags: np.ndarray = suits & (least >= 0) & (first < last) & (least < most)
+    return flags

@@ -1,7 +1,8 @@
 """Knapsack: the most profit within a capacity, in exact integers and numpy alone.
 
 Items that the linear relaxation decides beyond doubt are fixed (Dantzig 1957, Operations Research 5(2); the test of
-Ingargiola & Korsh 1973, Management Science 20(4)); a dynamic programme over weights does the few that are left.
+Ingargiola & Korsh 1973, Management Science 20(4)). The few that are left are counted by weight where they have few
+different weights, as the accounts of a CSM have; else a dynamic programme over weights does them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import numpy as np
 
 MAX_CELLS = 50_000_000
 """Items times weights of a dynamic programme; beyond it the linear relaxation stands in, which is never too low."""
+
+FEW_WEIGHTS, MAX_CHOICES = 6, 2_000_000
+"""Up to so many different weights are counted, with no more choices held at once."""
 
 DOUBT = 1e-9
 """Relative rounding of floating point that fixing allows for."""
@@ -68,6 +72,9 @@ def _tight(profit: np.ndarray, weight: np.ndarray, capacity: int, price: int) ->
     base, room = int(profit[fixed].sum()), capacity - int(weight[fixed].sum())
     over = int(weight[core].max(initial=0)) if price >= 0 else 0
     size = min(room + over, int(weight[core].sum()))
+    counted = _by_counts(profit[core], weight[core], room, price, float(ratio[edge]), least - doubt - base)
+    if counted is not None:
+        return base + max(counted, least - base)
     if len(core) * size > MAX_CELLS:
         return math.floor(linear + doubt)
     return base + _programme(profit[core], weight[core], room, size, price)
@@ -95,3 +102,42 @@ def _programme(profit: np.ndarray, weight: np.ndarray, room: int, size: int, pri
             best[need:] = np.maximum(best[need:], best[: len(best) - need] + gain)
     beyond = np.maximum(0, np.arange(len(best)) * step - room)
     return int((best - max(0, price) * beyond).max())
+
+
+def _by_counts(profit: np.ndarray, weight: np.ndarray, room: int, price: int, edge: float, least: float) -> int | None:
+    """Best profit of at least `least` (else something below it), deciding how many items of each weight are taken, the
+    dearest first; None where that is too much.
+    """
+    kinds = np.unique(weight)[::-1]
+    if len(kinds) > FEW_WEIGHTS:
+        return None
+    over = int(kinds[0]) if price >= 0 else 0
+    used, gained = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    promised = float(np.maximum(0.0, profit - edge * weight).sum())
+    for kind in kinds[:-1].tolist():
+        sums = _sums(profit, weight, kind)
+        promised -= float(np.maximum(0.0, profit[weight == kind] - edge * kind).sum())
+        # With what the item's own kind can't exceed, choices that can't pass `least` are dropped before they are made.
+        hopeful = sums + promised - edge * kind * np.arange(len(sums)) + (gained - edge * used).max() + edge * room
+        count = np.flatnonzero(hopeful >= least)
+        if len(used) * len(count) > MAX_CHOICES:
+            return None
+        total = (used[:, None] + kind * count).ravel()
+        value = (gained[:, None] + sums[count]).ravel()
+        kept = (total <= room + over) & (value + promised + edge * (room - total) >= least)
+        used, gained = total[kept], value[kept]
+    kind = int(kinds[-1])
+    sums = _sums(profit, weight, kind)
+    fitting = np.clip((room - used) // kind, 0, len(sums) - 1)
+    best = int((gained + sums[fitting] - max(0, price) * np.maximum(0, used - room)).max(initial=-1))
+    if price >= 0:
+        more = np.minimum(fitting + 1, len(sums) - 1)
+        beyond = np.maximum(0, used + kind * more - room)
+        best = max(best, int((gained + sums[more] - price * beyond).max(initial=-1)))
+    return best
+
+
+def _sums(profit: np.ndarray, weight: np.ndarray, kind: int) -> np.ndarray:
+    """What the dearest 0, 1, 2, ... items of one weight are worth together."""
+    dearest = np.sort(profit[weight == kind])[::-1]
+    return np.concatenate([[0], np.cumsum(dearest)])

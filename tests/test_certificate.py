@@ -17,6 +17,7 @@ from small_books import book_of
 import rebalancer as rb
 from rebalancer.certificate import SCALE, Multipliers, bound, proven, relaxation
 from rebalancer.certificate_file import from_bytes, to_bytes
+from rebalancer.engine import compiled
 from rebalancer.engine.bound import Ascent
 from rebalancer.engine.outcome import Options, Stop
 from rebalancer.engine.search import solve
@@ -102,7 +103,7 @@ def tasks(plans):
 @pytest.mark.parametrize("first", range(0, BOOKS, BATCH))
 def test_no_plan_is_below_the_bound_of_any_multipliers(first):
     """Brute force over all plans of each problem: multipliers drawn at random, and those that an ascent finds."""
-    reached = asked = 0
+    reached = asked = deeper = 0
     for seed in range(first, first + BATCH):
         problem, rng = random_problem(seed), np.random.default_rng(seed)
         plans = every_plan(problem)
@@ -115,12 +116,18 @@ def test_no_plan_is_below_the_bound_of_any_multipliers(first):
             ascent = Ascent(problem, level, within, legal)
             ascent.climb(60, Stop(), float("inf"))
             climbed = ascent.dual().bound
+            deep = ascent.deepened()
+            if deep is not None:
+                deep.climb(60, Stop(), float("inf"))
+                deeper += deep.dual().bound > climbed
+                climbed = max(climbed, deep.dual().bound)
             relaxed = relaxation(problem, level, within, legal)
-            drawn = bound(relaxed, random_multipliers(problem, rng, len(within), len(relaxed.copy_arc)))
+            drawn = bound(relaxed, random_multipliers(problem, rng, len(within), len(relaxed.copy_row)))
             assert max(climbed, drawn) <= min(allowed), (seed, level)
             reached += climbed == min(allowed)
             asked += 1
     assert reached > asked / 3
+    assert deeper > 0
 
 
 def test_a_dearer_arc_is_ruled_out_only_where_every_plan_with_it_is_dearer():
@@ -132,13 +139,28 @@ def test_a_dearer_arc_is_ruled_out_only_where_every_plan_with_it_is_dearer():
             continue
         ascent = Ascent(problem, 1, (), True)
         ascent.climb(60, Stop(), float("inf"))
-        dual = ascent.dual()
-        for plan, values in plans:
-            assert (ascent.best_value + dual.loss[plan] - dual.doubt[plan] <= values[1]).all(), seed
+        deep = ascent.deepened()
+        for climbed in (ascent, deep) if deep is not None else (ascent,):
+            climbed.climb(60, Stop(), float("inf"))
+            dual = climbed.dual()
+            for plan, values in plans:
+                assert (climbed.best_value + dual.loss[plan] - dual.doubt[plan] <= values[1]).all(), seed
+
+
+def fast_knapsack(profit, weight, capacity, price):
+    """The value that the ascent's own knapsack finds, which its choice has to have."""
+    taken = np.zeros(len(profit), dtype=bool)
+    value, _, _ = compiled._knapsack(profit.astype(float), weight, capacity, float(price), 0.0, taken)
+    used = int(weight[taken].sum())
+    assert price >= 0 or used <= max(0, capacity)
+    paid = max(0, price) * max(0, used - capacity)
+    assert value == pytest.approx(int(profit[taken].sum()) - paid)
+    return round(value)
 
 
 @given(
-    st.lists(st.tuples(st.integers(-5, 60), st.integers(0, 20)), max_size=9),
+    st.lists(st.tuples(st.integers(-5, 60), st.integers(0, 20)), max_size=9)
+    | st.lists(st.tuples(st.integers(-5, 60), st.sampled_from([3, 5, 8])), max_size=9),
     st.integers(-3, 60),
     st.sampled_from([-1, 0, 1, 3, 8]),
 )
@@ -154,6 +176,7 @@ def test_a_knapsack_is_the_best_of_all_choices(items, capacity, price):
         best = value if best is None else max(best, value)
     profit, weight = (np.array([item[place] for item in items], dtype=np.int64) for place in (0, 1))
     assert knapsack(profit, weight, capacity, price) == best
+    assert fast_knapsack(profit, weight, capacity, price) == best
 
 
 def test_a_knapsack_too_large_to_be_exact_is_never_too_low():

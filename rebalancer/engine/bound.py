@@ -21,12 +21,15 @@ from rebalancer.problem import NO_LIMIT, Problem
 FIRST_STEP, LAST_STEP = 0.1, 0.0005
 """The first steps of the ascent as shares of what moving a group costs, and those that end it."""
 
-PATIENCE, SHRINK, TELLING = 10, 0.8, 1e-6
+PATIENCE, DEEPER_PATIENCE, SHRINK, TELLING = 10, 20, 0.8, 1e-6
 """Steps get shorter by this factor after so many evaluations that were not higher by this share of the bound."""
 
 MEAN, SPREAD = 0.9, 0.99
 """Decay of Adam's first and second moment."""
 
+
+DEEPER_STEP = 0.005
+"""The first steps once every row that can be a knapsack is one, from where the ascent without them ended."""
 
 QUICK = 1_000
 """Evaluations at most for the certificate of a problem that the solver has done alone."""
@@ -58,33 +61,61 @@ class Dual:
 class Ascent:
     """The dual of one task on one problem, climbed in as many goes as there is time for."""
 
-    def __init__(self, problem: Problem, level: int, within: tuple[tuple[int, int], ...], legal: bool) -> None:
-        self.problem = problem
-        self.relaxed = relaxation(problem, level, within, legal)
+    def __init__(
+        self, problem: Problem, level: int, within: tuple[tuple[int, int], ...], legal: bool, *, linked: bool = False
+    ) -> None:
+        self.problem, self.legal = problem, legal
+        self.relaxed = relaxation(problem, level, within, legal, linked=linked)
         self._prepare(self.relaxed)
         self._scale()
         self.evaluations = 0
+        self.slack = 0.0  # what a knapsack's value may lack, since exact ones take longer than they help
         self.at = (self.group.copy(), self.row.copy(), self.kept.copy())
-        self.moments = [(np.zeros(len(part)), np.zeros(len(part))) for part in self.at]
-        self.size, self.idle, self.turn = FIRST_STEP, 0, 0
+        self._rest(FIRST_STEP)
         self.best = (self.least, np.zeros(len(self.rows)), np.zeros(len(self.most)))
         self.best_value = self.evaluate(*self.best)
+
+    def _rest(self, size: float) -> None:
+        """Stand still, with the next steps of this size."""
+        self.moments = [(np.zeros(len(part)), np.zeros(len(part))) for part in self.at]
+        self.size, self.idle, self.turn = size, 0, 0
+
+    def deepened(self) -> Ascent | None:
+        """An ascent that goes on where this one stands, with a knapsack for every row that can be one; None where this
+        one has them.
+        """
+        relaxed = self.relaxed
+        deep = Ascent(self.problem, relaxed.level, relaxed.within, self.legal, linked=True)
+        if not deep.relaxed.linked.any() or relaxed.linked.any():
+            return None
+        price = np.zeros(len(self.problem.rows))
+        group, price[self.rows], kept = self.best[0], self.best[1], self.best[2]
+        groups = len(self.problem.groups)
+        copies = price[deep.relaxed.copy_row] * deep.relaxed.copy_weight
+        deep.best = (np.concatenate([group[:groups], copies]), price[deep.rows], kept)
+        deep.best_value = deep.evaluate(*deep.best)
+        deep.at = (deep.best[0].copy(), deep.best[1].copy(), kept.copy())
+        deep._rest(DEEPER_STEP)
+        return deep
 
     def _prepare(self, relaxed: Relaxation) -> None:
         """Everything in the order of the items, in floating point."""
         problem, rows = self.problem, self.problem.rows
-        total = problem.n_arcs + len(relaxed.copy_arc)
+        total = problem.n_arcs + len(relaxed.copy_row)
         place = np.empty(total, dtype=np.int64)
         place[relaxed.arc] = np.arange(total)
-        self.copy_at = place[relaxed.copy_arc]
-        at = place[rows.arc[relaxed.entries]]
-        order = np.argsort(at, kind="stable")
-        used, number = np.unique(relaxed.entry_row, return_inverse=True)
+        dual = ~relaxed.linked[relaxed.entry_row]
+        entries = relaxed.entries[dual]
+        used, number = np.unique(relaxed.entry_row[dual], return_inverse=True)
         self.rows = used
-        self.entry_row = number.reshape(-1)[order].astype(np.int64)
-        self.entry_weight = rows.weight[relaxed.entries][order].astype(float)
+        # Arcs pay their copies as they pay rows, numbered after the rows.
+        at = np.concatenate([place[rows.arc[entries]], place[relaxed.link_arc]])
+        order = np.argsort(at, kind="stable")
+        self.entry_row = np.concatenate([number.reshape(-1), len(used) + relaxed.link_copy])[order].astype(np.int64)
+        weight = np.concatenate([rows.weight[entries].astype(float), np.ones(len(relaxed.link_copy))])
+        self.entry_weight = weight[order]
         self.arc_ptr = np.searchsorted(at[order], np.arange(total + 1))
-        none = np.zeros(len(relaxed.copy_arc))
+        none = np.zeros(len(relaxed.copy_row))
         numbers = [relaxed.level, *(level for level, _ in relaxed.within)]
         costs = [problem.levels[level].arc_cost.astype(float) for level in numbers]
         self.levels = [np.concatenate([cost, none])[relaxed.arc] for cost in costs]
@@ -94,12 +125,12 @@ class Ascent:
         self.taken = np.zeros(total, dtype=bool)
         self.count = np.zeros(len(problem.groups) + len(none), dtype=np.int64)
         self.excess, self.edge, self.surplus = (np.zeros(len(relaxed.capacity)) for _ in range(3))
-        self.activity = np.zeros(len(used))
+        self.activity = np.zeros(len(used) + len(none))
 
     def _scale(self) -> None:
         """Start from what each group's second best arc costs; the units of every multiplier's steps."""
         cost, group = self.problem.levels[self.relaxed.level].arc_cost.astype(float), self.problem.arc_group
-        n, none = len(self.problem.groups), np.zeros(len(self.relaxed.copy_arc))
+        n, none = len(self.problem.groups), np.zeros(len(self.relaxed.copy_row))
         order = np.lexsort((cost, group))
         sorted_cost, size = cost[order], np.bincount(group, minlength=n)
         first = np.cumsum(size) - size
@@ -114,8 +145,9 @@ class Ascent:
         self.group = np.concatenate([self.group, none])
         self.group_step = np.concatenate([np.maximum(spread, usual / 100), none + usual])
         self.row = np.zeros(len(self.rows))
-        weight = np.bincount(self.entry_row, weights=self.entry_weight, minlength=len(self.rows))
-        entries = np.maximum(1, np.bincount(self.entry_row, minlength=len(self.rows)))
+        used = len(self.rows)
+        weight = np.bincount(self.entry_row, weights=self.entry_weight, minlength=used)[:used]
+        entries = np.maximum(1, np.bincount(self.entry_row, minlength=used)[:used])
         self.row_step = usual / np.maximum(1e-9, np.abs(weight) / entries)
         today = self.problem.values(self.problem.today)
         beyond = np.array([max(1, today[level] - most, most // 10) for level, most in self.relaxed.within], dtype=float)
@@ -129,7 +161,7 @@ class Ascent:
         priced = (own >= 0) & (np.append(relaxed.row_kind, 0)[own] == 2) & (np.append(relaxed.price_level, 1)[own] == 0)
         price = np.where(priced, np.append(self.problem.rows.penalty, 0)[own], 0)[:-1]
         knapsack = np.repeat(np.arange(len(relaxed.capacity)), np.diff(relaxed.book_ptr))
-        least = np.full(groups + len(relaxed.copy_arc), np.inf)
+        least = np.full(groups + len(relaxed.copy_row), np.inf)
         np.minimum.at(least, relaxed.item_group, relaxed.item_weight * price[knapsack].astype(float))
         return np.where(np.isfinite(least), least, 0.0)[:groups]
 
@@ -142,12 +174,12 @@ class Ascent:
             if not len(kept)
             else self.levels[0] + sum(factor * cost for factor, cost in zip(kept, self.levels[1:], strict=True))
         )
-        compiled.charge(base, self.arc_ptr, self.entry_row, self.entry_weight, row, self.cost)
         real = len(self.problem.groups)
-        np.add.at(self.cost, self.copy_at, group[real:])
+        paid = np.concatenate([row, group[real:]])
+        compiled.charge(base, self.arc_ptr, self.entry_row, self.entry_weight, paid, self.cost)
         total = compiled.evaluate(
             group, self.cost, relaxed.item_ptr, relaxed.item_group, relaxed.item_weight, relaxed.book_ptr,
-            relaxed.capacity, own, self.taken, self.count, self.excess, self.edge, self.surplus,
+            relaxed.capacity, own, self.slack, self.taken, self.count, self.excess, self.edge, self.surplus,
         )  # fmt: skip
         compiled.activities(self.taken, self.arc_ptr, self.entry_row, self.entry_weight, self.activity)
         limit = np.where(row > 0, self.hi, np.where(row < 0, self.lo, 0.0))
@@ -181,10 +213,11 @@ class Ascent:
         price, _ = self._prices(kept)
         row[:] = np.clip(row, np.where(self.lo > -NO_LIMIT, -price, 0.0), np.where(self.hi < NO_LIMIT, price, 0.0))
         value = self.evaluate(group, row, kept)
+        self.slack = max(0.0, TELLING * abs(self.best_value) / len(self.relaxed.capacity))
         self.idle = 0 if value > self.best_value + TELLING * abs(self.best_value) else self.idle + 1
         if value > self.best_value:
             self.best_value, self.best = value, (group.copy(), row.copy(), kept.copy())
-        if self.idle >= PATIENCE:
+        if self.idle >= (DEEPER_PATIENCE if self.relaxed.linked.any() else PATIENCE):
             self.size, self.idle = self.size * SHRINK, 0
         self.turn += 1
         units = (self.group_step, self.row_step, self.kept_step)
@@ -201,11 +234,12 @@ class Ascent:
 
     def _slopes(self, row: np.ndarray, price: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A supergradient in each kind of multiplier."""
-        above = np.where(self.hi < NO_LIMIT, self.activity - self.hi, -np.inf)
-        below = np.where(self.lo > -NO_LIMIT, self.activity - self.lo, np.inf)
+        activity = self.activity[: len(row)]
+        above = np.where(self.hi < NO_LIMIT, activity - self.hi, -np.inf)
+        below = np.where(self.lo > -NO_LIMIT, activity - self.lo, np.inf)
         slope = np.where((row > 0) | (above > 0), above, np.where((row < 0) | (below < 0), below, 0.0))
         missing = 1.0 - self.count
-        missing[len(self.problem.groups) :] += self.taken[self.copy_at] - 1.0
+        missing[len(self.problem.groups) :] += self.activity[len(row) :] - 1.0
         return missing, slope, self._kept_slopes(row, price, slope)
 
     def _kept_slopes(self, row: np.ndarray, price: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -227,22 +261,50 @@ class Ascent:
     def dual(self) -> Dual:
         """The best point so far with its certified bound and what it says of every arc."""
         group, row, kept = self.best
+        self.slack = 0.0
         value = self.evaluate(group, row, kept)
         multipliers = self._whole(group, row, kept)
-        proven = bound(self.relaxed, multipliers)
         relaxed = self.relaxed
-        item = np.repeat(np.arange(len(relaxed.item_group)), np.diff(relaxed.item_ptr))
-        knapsack = np.repeat(np.arange(len(relaxed.capacity)), np.diff(relaxed.book_ptr))[item]
-        weight = relaxed.item_weight[item]
-        loss = self.edge[knapsack] * weight - (group[relaxed.item_group[item]] - self.cost)
-        too_heavy = (self._prices(kept)[1][knapsack] < 0) & (weight > np.maximum(0, relaxed.capacity[knapsack]))
-        loss[too_heavy & (weight > 0)] = np.inf
-        by_arc, doubt, taken = (np.empty(len(loss)) for _ in range(3))
-        by_arc[relaxed.arc], doubt[relaxed.arc] = loss, self.surplus[knapsack] + 1e-9 * abs(value) + 1e-3
-        taken[relaxed.arc] = self.taken
-        floor = -(2**62) if proven is None else proven
+        whole = relaxed if relaxed.linked.any() else relaxation(
+            self.problem, relaxed.level, relaxed.within, self.legal
+        )  # fmt: skip
+        proven = bound(whole, multipliers)
+        loss, surplus, taken = self._losses(group, kept)
         real = slice(self.problem.n_arcs)
-        return Dual(multipliers, floor, by_arc[real], doubt[real], taken[real].astype(bool))
+        floor = -(2**62) if proven is None else proven
+        return Dual(multipliers, floor, loss[real], surplus[real] + 1e-9 * abs(value) + 1e-3, taken[real])
+
+    def _losses(self, group: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Per arc: by how much the bound is higher where it is taken, its doubt, and whether its knapsack takes it.
+
+        Each knapsack's linear relaxation says what forcing an item in or out costs. Taking an arc forces the group's
+        items in other knapsacks out, its copies in, and the group's other copies out; what these cost beyond their own
+        doubt counts as well.
+        """
+        relaxed, real = self.relaxed, len(self.problem.groups)
+        sizes = np.diff(relaxed.item_ptr)
+        item = np.repeat(np.arange(len(sizes)), sizes)
+        knapsack = np.repeat(np.arange(len(relaxed.capacity)), np.diff(relaxed.book_ptr))
+        weight, edge, doubt = relaxed.item_weight, self.edge[knapsack], self.surplus[knapsack]
+        gain = group[relaxed.item_group[item]] - self.cost - (edge * weight)[item]
+        ahead = np.maximum(0.0, np.maximum.reduceat(gain, relaxed.item_ptr[:-1])) if len(gain) else gain
+        hard = self._prices(kept)[1][knapsack] < 0
+        heavy = hard & (weight > 0) & (weight > np.maximum(0, relaxed.capacity[knapsack]))
+        ahead[heavy] = 0.0
+        enter = np.where(heavy[item], np.inf, ahead[item] - gain)
+        leave = np.maximum(0.0, ahead - doubt)
+        copies = relaxed.item_group >= real
+        owner = relaxed.item_group.copy()
+        owner[copies] = relaxed.copy_group[owner[copies] - real]
+        out = np.bincount(owner, weights=leave, minlength=real)
+        loss = enter + out[owner[item]] - leave[item]
+        by_arc, doubts, taken = (np.empty(len(loss)) for _ in range(3))
+        by_arc[relaxed.arc], doubts[relaxed.arc], taken[relaxed.arc] = loss, doubt[item], self.taken
+        copy = np.arange(self.problem.n_arcs, len(relaxed.arc))
+        forced = np.empty(len(relaxed.arc))
+        forced[relaxed.arc] = np.maximum(0.0, enter - doubt[item]) - leave[item]
+        np.add.at(by_arc, relaxed.link_arc, forced[copy][relaxed.link_copy])
+        return by_arc, doubts, taken.astype(bool)
 
     def _whole(self, group: np.ndarray, row: np.ndarray, kept: np.ndarray) -> Multipliers:
         every = np.zeros(len(self.problem.rows), dtype=np.int64)

@@ -21,6 +21,12 @@ SKIPS = 20
 
 DOUBT = 1e-9
 
+FEW_WEIGHTS, MAX_CHOICES = 6, 100_000
+"""Up to so many different weights a knapsack is filled by counting items of each, looking at no more choices."""
+
+NOTHING, TOO_MANY = -1.0, -2.0
+"""No profit: what a dynamic programme says where it has no choice to give."""
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile on the first call, and keep the result where this folder or the user's cache can be written."""
@@ -42,8 +48,8 @@ def _programme(
     least: float,
     taken: np.ndarray,
 ) -> float:
-    """The best choice from `core` with a total weight up to `size`, marked in `taken`; below zero where it would take
-    too many states.
+    """The best choice from `core` with a total weight up to `size`, marked in `taken`; `NOTHING` where none reaches
+    `least`, `TOO_MANY` where it would take too many states.
 
     States are the choices so far that no other beats in weight and profit; those that could not pass `least` even at
     the ratio `edge` are dropped. `came` and `item` remember how each was made.
@@ -83,8 +89,8 @@ def _programme(
             kept += 1
         weights, profits, notes = next_weights[:kept], next_profits[:kept], next_notes[:kept]
         if kept > MAX_STATES:
-            return -1.0
-    best, at = -1.0, -1
+            return TOO_MANY
+    best, at = NOTHING, -1
     for place in range(len(weights)):
         value = profits[place] - max(0.0, price) * max(0, weights[place] - room)
         if value > best:
@@ -122,11 +128,106 @@ def _table(
 
 
 @compiled
+def _counts(
+    profit: np.ndarray, weight: np.ndarray, order: np.ndarray, room: int, price: float, edge: float, most: float,
+    taken: np.ndarray,
+) -> float:  # fmt: skip
+    """How little the best choice is worth less than the linear relaxation, where that is below `most`; the choice in
+    `taken`. `TOO_MANY` where there are more weights or choices than it can look through; nothing is marked then, or
+    where there is none.
+
+    Of items that weigh the same the dearest go first, so that a choice is a number for each weight. What such a number
+    loses against the relaxation grows on both sides of the relaxation's own, so few numbers are left.
+    """
+    count = len(order)
+    by_weight = order[np.argsort(profit[order])[::-1]]
+    by_weight = by_weight[np.argsort(-weight[by_weight], kind="mergesort")]
+    first, classes = np.zeros(FEW_WEIGHTS + 1, np.int64), 0
+    for place in range(count):
+        if place == 0 or weight[by_weight[place]] != weight[by_weight[place - 1]]:
+            if classes == FEW_WEIGHTS:
+                return TOO_MANY
+            first[classes] = place
+            classes += 1
+    first[classes] = count
+    loss = np.zeros(count + classes)  # of taking so many, class by class with one place more for all
+    fewest = np.zeros(classes, np.int64)
+    for each in range(classes):
+        start, size = first[each], first[each + 1] - first[each]
+        whole = 0
+        while whole < size and profit[by_weight[start + whole]] > edge * weight[by_weight[start + whole]]:
+            whole += 1
+        for number in range(whole - 1, -1, -1):
+            item = by_weight[start + number]
+            loss[start + each + number] = loss[start + each + number + 1] + profit[item] - edge * weight[item]
+        for number in range(whole, size):
+            item = by_weight[start + number]
+            loss[start + each + number + 1] = loss[start + each + number] + edge * weight[item] - profit[item]
+        while fewest[each] < whole and loss[start + each + fewest[each]] >= most:
+            fewest[each] += 1
+    heaviest = weight[by_weight[0]] if price >= 0.0 else 0
+    best, chosen = most, np.full(classes, -1, np.int64)
+    tried, left, lost = fewest.copy(), np.zeros(classes + 1, np.int64), np.zeros(classes + 1)
+    left[0] = room
+    depth, looked = 0, 0
+    while depth >= 0:
+        looked += 1
+        if looked > MAX_CHOICES:
+            return TOO_MANY
+        start, size = first[depth], first[depth + 1] - first[depth]
+        need = weight[by_weight[start]]
+        if depth == classes - 1:  # as many as fit, and one more where that may be paid for
+            fitting = min(size, max(0, left[depth]) // need)
+            for total in range(fitting, min(size, fitting + (1 if price >= 0.0 else 0)) + 1):
+                rest = left[depth] - need * total
+                gone = lost[depth] + loss[start + depth + total]
+                gone += edge * rest if rest >= 0 else (price - edge) * -rest
+                if gone < best:
+                    best = gone
+                    for each in range(classes - 1):
+                        chosen[each] = tried[each] - 1
+                    chosen[depth] = total
+            depth -= 1
+            continue
+        total = tried[depth]
+        rest = left[depth] - need * total
+        gone = lost[depth] + (loss[start + depth + total] if total <= size else 0.0)
+        beyond = (price - edge) * -rest if rest < 0 else 0.0
+        falling = total < size and loss[start + depth + total + 1] < loss[start + depth + total]
+        if total > size or rest < -heaviest or (gone + beyond >= best and not falling):
+            tried[depth] = fewest[depth]
+            depth -= 1
+            continue
+        tried[depth] += 1
+        if gone + beyond >= best:
+            continue
+        left[depth + 1], lost[depth + 1] = rest, gone
+        depth += 1
+        if depth < classes - 1:
+            tried[depth] = fewest[depth]
+    if chosen[classes - 1] < 0:
+        return most
+    for each in range(classes):
+        for number in range(chosen[each]):
+            taken[by_weight[first[each] + number]] = True
+    return best
+
+
+@compiled
+def _fill(weight: np.ndarray, order: np.ndarray, count: int, left_out: int, room: int, taken: np.ndarray) -> None:
+    """Take what fits, in order, without the item at `left_out`."""
+    for place in range(count):
+        if place != left_out and weight[order[place]] <= room:
+            room -= weight[order[place]]
+            taken[order[place]] = True
+
+
+@compiled
 def _knapsack(
-    profit: np.ndarray, weight: np.ndarray, capacity: int, price: float, taken: np.ndarray
+    profit: np.ndarray, weight: np.ndarray, capacity: int, price: float, slack: float, taken: np.ndarray
 ) -> tuple[float, float, float]:
-    """The most profit, the choice in `taken`, the ratio of profit to weight at which the capacity ends, and what the
-    linear relaxation is worth beyond the most profit.
+    """The most profit but for `slack`, the choice in `taken`, the ratio of profit to weight at which the capacity ends,
+    and what the linear relaxation is worth beyond the most profit.
     """
     taken[:] = False
     count, total, value = 0, 0, 0.0
@@ -180,19 +281,22 @@ def _knapsack(
         if filled > least:
             least, left_out = filled, skipped
     doubt = DOUBT * abs(linear)
-    if linear - least <= doubt:  # as good as it can be; where all ratios are equal, a search would not end
-        rest = room
-        for place in range(count):
-            if place != left_out and weight[order[place]] <= rest:
-                rest -= weight[order[place]]
-                taken[order[place]] = True
+    better = slack if slack > 0.0 else -doubt
+    if linear - least <= max(doubt, slack):  # where all ratios are equal, a search would not end
+        _fill(weight, order, count, left_out, room, taken)
+        return value + least, edge, linear - least
+    gone = _counts(profit, weight, order, room, price, edge, linear - least - better, taken)
+    if gone != TOO_MANY and gone < linear - least - better:
+        return value + linear - gone, edge, gone
+    if gone != TOO_MANY:
+        _fill(weight, order, count, left_out, room, taken)
         return value + least, edge, linear - least
     core = np.empty(count, np.int64)
-    size_of_core, heaviest, weight_of_core = 0, 0, 0
+    size_of_core, heaviest, weight_of_core, whole_room = 0, 0, 0, room
     base = 0.0
     for place in range(count):
         item = order[place]
-        if linear - abs(profit[item] - edge * weight[item]) >= least - doubt:
+        if linear - abs(profit[item] - edge * weight[item]) >= least + better:
             core[size_of_core] = item
             size_of_core += 1
             heaviest = max(heaviest, weight[item])
@@ -205,12 +309,17 @@ def _knapsack(
     if size_of_core * size <= FEW_CELLS:
         most = _table(profit, weight, core[:size_of_core], room, size, price, taken)
     else:
-        target = least - base - doubt
+        target = least - base + better
         most = _programme(profit, weight, core[:size_of_core], room, size, price, edge, target, taken)
-    if most < 0.0:
+    if most == TOO_MANY:
         for place in range(split):
             taken[order[place]] = True
         return value + linear, edge, 0.0
+    if base + most < least:
+        for place in range(count):
+            taken[order[place]] = False
+        _fill(weight, order, count, left_out, whole_room, taken)
+        return value + least, edge, linear - least
     return value + base + most, edge, linear - base - most
 
 
@@ -224,6 +333,7 @@ def evaluate(
     book_ptr: np.ndarray,
     capacity: np.ndarray,
     own_price: np.ndarray,
+    slack: float,
     taken_arc: np.ndarray,
     count: np.ndarray,
     excess: np.ndarray,
@@ -256,7 +366,7 @@ def evaluate(
             profit[item - first] = group_price[item_group[item]] - cost[least]
         taken = np.empty(last - first, np.bool_)
         value, edge[book], surplus[book] = _knapsack(
-            profit, item_weight[first:last], capacity[book], own_price[book], taken
+            profit, item_weight[first:last], capacity[book], own_price[book], slack, taken
         )
         total += value
         used = 0
@@ -355,7 +465,20 @@ def warm_up() -> None:
     pointer = np.zeros(2, np.int64)
     rows = (pointer, whole[:0], real[:0])
     evaluate(
-        real, real, pointer, whole, whole, pointer, whole, real, flags, whole, real.copy(), real.copy(), real.copy()
+        real,
+        real,
+        pointer,
+        whole,
+        whole,
+        pointer,
+        whole,
+        real,
+        0.0,
+        flags,
+        whole,
+        real.copy(),
+        real.copy(),
+        real.copy(),
     )
     charge(real, *rows, real, real.copy())
     activities(flags, *rows, real.copy())

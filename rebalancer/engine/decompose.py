@@ -22,7 +22,7 @@ from rebalancer.engine.bound import Ascent, Dual
 from rebalancer.engine.cpsat import Answer, Effort, Task, minimise
 from rebalancer.engine.greedy import guided
 from rebalancer.engine.narrow import Narrowed, Narrower
-from rebalancer.engine.neighbours import Neighbours
+from rebalancer.engine.neighbours import Kind, Neighbours, Sizes
 from rebalancer.engine.outcome import Stop
 from rebalancer.problem import Problem
 
@@ -47,8 +47,8 @@ FEW_ARCS = 6_000
 EXACT_WORK = 0.5
 """Deterministic time of the first attempt at the whole; the next ones get double."""
 
-PART_WORK = 0.15
-"""Deterministic time of one neighbourhood."""
+PART_WORK, MAX_PART_WORK = 0.15, 2.0
+"""Deterministic time of one neighbourhood, at first and at most."""
 
 EVALUATION_WORK = 2e-8
 """Deterministic time that one evaluation of the dual counts for each arc."""
@@ -90,9 +90,9 @@ class Approach:
         self.bound = self.certified = NOTHING
         self.multipliers = Multipliers.least(problem, task.level, len(task.within))
         self.dual: Dual | None = None
-        self.solved = self.impossible = False
+        self.solved = self.impossible = self.deepest = False
         self.climbs, self.first_cores = list(CLIMBS), list(FIRST_CORES)
-        self.exact_work = EXACT_WORK
+        self.exact_work, self.part_work, self.sizes = EXACT_WORK, PART_WORK, Sizes()
 
     def run(self, plan: np.ndarray | None, effort: Effort) -> Approached:
         """Minimise the task's level as `cpsat.minimise` does. A `plan` that keeps the task's limits is the start."""
@@ -158,6 +158,17 @@ class Approach:
         self.bound = max(self.bound, self.certified)
         self.note(None, self.bound)
 
+    def _deepen(self) -> bool:
+        """Go on with a closer relaxation, where there is one; whether there was."""
+        if self.deepest:
+            return False
+        self.deepest = True
+        with self._timed("bound"):
+            deep = self.ascent.deepened()
+        if deep is not None:
+            self.ascent = deep
+        return deep is not None
+
     def _walk(self) -> None:
         """A plan led by the dual: every group at its arc of least loss, then cured at least loss."""
         if self._over() or self.dual is None:
@@ -171,7 +182,7 @@ class Approach:
         """By turns neighbourhoods and, where the open arcs are few, the solver on all of them with ever more time."""
         whole_next = self.problem.n_arcs <= FEW_ARCS
         while not self._over() and not self.solved and not self.impossible:
-            if not self.ascent.converged:
+            if not self.ascent.converged or self._deepen():
                 self._climb(FURTHER)
                 self._walk()
             if self._over() or self.dual is None:
@@ -179,14 +190,22 @@ class Approach:
             arcs = self._open_arcs(self.dual)
             if self.plan is None:
                 self._find_one()
-            elif whole_next and len(arcs) - len(self.problem.groups) <= FEW_ARCS:
+            elif self._whole_next(whole_next, len(arcs) - len(self.problem.groups)):
                 self._decide(arcs, self.exact_work, all_open=True)
                 self.exact_work *= 2
                 whole_next = False
             else:
+                before = self.value
                 with self._timed("improve"):
                     self._round(self.dual, pool)
-                whole_next = True
+                if self.value == before:
+                    self.part_work = min(MAX_PART_WORK, 2 * self.part_work)
+
+    def _whole_next(self, first: bool, choices: int) -> bool:
+        """Whether it is the whole's turn: at once where the problem is small, then the more time the fewer choices."""
+        if choices > FEW_ARCS:
+            return False
+        return first or self.spent["core"] * choices < self.spent["improve"] * FEW_ARCS
 
     def _find_one(self) -> None:
         """Without a plan, look for one in growing cores, and among all arcs in the end."""
@@ -237,23 +256,22 @@ class Approach:
         self.impossible = answer.status == "infeasible" and self.plan is None
 
     def _round(self, dual: Dual, pool: ThreadPoolExecutor) -> None:
-        """Neighbourhoods without a book in common, side by side, until several in turn have changed nothing."""
+        """Neighbourhoods side by side, of few books and of few groups by turns, until several have changed nothing."""
         assert self.plan is not None
-        neighbours = Neighbours(self.problem, dual, self.narrower, self.effort.seed + int(self.work * 1000))
-        idle = 0
+        seed = self.effort.seed + int(self.work * 1000)
+        neighbours = Neighbours(self.problem, dual, self.narrower, self.sizes, seed)
+        idle = turn = 0
         while not self._over() and idle < 3 + neighbours.count // 3:
-            parts = list(self._parts(neighbours))
-            answers = list(pool.map(lambda part: self._minimise(part, PART_WORK, 1), parts))
+            kind = Kind.GROUPS if turn % 2 else Kind.BOOKS
+            picked = neighbours.pick(kind, self.plan, self.value - self.bound, max(1, self.effort.workers))
+            parts = [self.narrower.narrowed(groups, arcs, self.plan) for groups, arcs in picked]
+            answers = list(pool.map(lambda part: self._minimise(part, self.part_work, 1), parts))
             before = self.value
             self._adopt(parts, answers)
-            neighbours.learn([answer.status for answer in answers])
+            self.sizes.learn(kind, all(answer.status == "optimal" for answer in answers))
             idle = 0 if self.value < before else idle + 1
+            turn += 1
             self.work += 0.001
-
-    def _parts(self, neighbours: Neighbours) -> Iterator[Narrowed]:
-        assert self.plan is not None
-        for groups, arcs in neighbours.pick(self.plan, max(1, self.effort.workers)):
-            yield self.narrower.narrowed(groups, arcs, self.plan)
 
     def _adopt(self, parts: list[Narrowed], answers: list[Answer]) -> None:
         """Take all choices together where they go together, else those that do one after the other."""

@@ -1,8 +1,10 @@
-"""Neighbours: which few books to solve anew, chosen where the plan is furthest from what the dual says."""
+"""Neighbours: which small part of a problem to solve anew, chosen where plan and dual are furthest apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -11,37 +13,76 @@ from rebalancer.engine.narrow import Narrower
 from rebalancer.problem import Problem
 
 FIRST_BOOKS, FEWEST_BOOKS, MOST_BOOKS = 4, 3, 24
+FIRST_ARCS, FEWEST_ARCS, MOST_ARCS = 200, 50, 20_000
 ARCS_PER_GROUP = 4
-"""Arcs of least loss that each group may use within a neighbourhood."""
+"""Arcs of least loss that each group may use within a neighbourhood of books where more are open."""
 
 NEAR = 4.0
 """Arcs count towards the closeness of two books by how small their loss is, in units of the usual loss."""
 
+BLUR = 0.3
+"""Losses are multiplied by something from here to 1, so that no two neighbourhoods of groups are the same."""
+
+
+class Kind(Enum):
+    """A few books with all their groups, or the groups of any book whose arcs are least decided."""
+
+    BOOKS = "books"
+    GROUPS = "groups"
+
+
+@dataclass
+class Sizes:
+    """How large neighbourhoods are: they grow while the solver finishes and shrink where it does not."""
+
+    books: float = FIRST_BOOKS
+    arcs: float = FIRST_ARCS
+
+    def learn(self, kind: Kind, finished: bool) -> None:
+        """Take more where the solver finished, less where it did not."""
+        if kind == Kind.BOOKS:
+            self.books = min(MOST_BOOKS, self.books * 1.1) if finished else max(FEWEST_BOOKS, self.books * 0.8)
+        else:
+            self.arcs = min(MOST_ARCS, self.arcs * 1.2) if finished else max(FEWEST_ARCS, self.arcs * 0.8)
+
 
 class Neighbours:
-    """Picks sets of books. Their number grows while the solver finishes and shrinks where it does not."""
+    """Picks neighbourhoods: groups, sorted, and the arcs that they may choose from."""
 
-    def __init__(self, problem: Problem, dual: Dual, narrower: Narrower, seed: int) -> None:
-        self.problem, self.dual, self.narrower = problem, dual, narrower
+    def __init__(self, problem: Problem, dual: Dual, narrower: Narrower, sizes: Sizes, seed: int) -> None:
+        self.problem, self.dual, self.narrower, self.sizes = problem, dual, narrower, sizes
         self.random = np.random.default_rng(seed % 2**63)
         self.books = np.unique(problem.arc_book[problem.arc_book >= 0])
         self.count = len(self.books)
-        self.size = float(min(FIRST_BOOKS, self.count))
         place = np.full(int(problem.arc_book.max(initial=0)) + 2, self.count)
         place[self.books] = np.arange(self.count)
         self.book = np.where(problem.arc_book >= 0, place[problem.arc_book], self.count)
+        self.loss = np.maximum(0.0, dual.loss)
         self._near = self._closest()
 
     def _closest(self) -> tuple[np.ndarray, np.ndarray]:
         """Arcs of small loss, and their weights."""
-        loss = self.dual.loss
-        finite = np.isfinite(loss)
-        usual = max(1.0, float(np.median(np.abs(loss[finite])))) if finite.any() else 1.0
-        near = np.flatnonzero(finite & (loss < NEAR * usual) & (self.book < self.count))
-        return near, 1.0 / (1.0 + NEAR * np.maximum(0.0, loss[near]) / usual)
+        finite = np.isfinite(self.loss)
+        usual = max(1.0, float(np.median(self.loss[finite]))) if finite.any() else 1.0
+        near = np.flatnonzero(finite & (self.loss < NEAR * usual) & (self.book < self.count))
+        return near, 1.0 / (1.0 + NEAR * self.loss[near] / usual)
 
-    def pick(self, plan: np.ndarray, sets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Groups and arcs of so many neighbourhoods without a book in common."""
+    def pick(self, kind: Kind, plan: np.ndarray, gap: int, sets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """So many neighbourhoods of a kind; those of books have no book in common. `gap`: of the plan to the bound."""
+        return self._of_books(plan, gap, sets) if kind == Kind.BOOKS else self._of_groups(plan, sets)
+
+    def _of_groups(self, plan: np.ndarray, sets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _ in range(sets):
+            blurred = self.loss * self.random.uniform(BLUR, 1.0, len(self.loss))
+            blurred[plan] = np.inf
+            count = min(round(self.sizes.arcs), len(blurred) - 1)
+            near = np.argpartition(blurred, count)[:count]
+            near = near[np.isfinite(blurred[near])]
+            groups = np.unique(self.problem.arc_group[near])
+            if len(groups):
+                yield groups, np.unique(np.concatenate([near, plan[groups]]))
+
+    def _of_books(self, plan: np.ndarray, gap: int, sets: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         problem = self.problem
         now = self.book[plan]
         blame = self._blame(plan, now)
@@ -49,7 +90,8 @@ class Neighbours:
         here, there = now[problem.arc_group[near]], self.book[near]
         free = np.ones(self.count + 1, dtype=bool)
         free[self.count] = False
-        size = max(1, min(round(self.size), self.count // sets))
+        could_help = self.loss <= gap + self.dual.doubt
+        size = max(1, min(round(self.sizes.books), self.count // sets))
         for _ in range(sets):
             books = self._grow(blame, free, here, there, weight, size)
             free[books] = False
@@ -57,11 +99,11 @@ class Neighbours:
             inside[books] = True
             groups = np.flatnonzero(inside[now])
             if len(groups):
-                yield groups, self._arcs(groups, inside, plan)
+                yield groups, self._arcs(groups, inside, could_help, plan)
 
     def _blame(self, plan: np.ndarray, now: np.ndarray) -> np.ndarray:
         """What each book adds to the gap: the losses of the arcs taken into it."""
-        loss = np.where(np.isfinite(self.dual.loss), np.maximum(0.0, self.dual.loss), 0.0)[plan]
+        loss = np.where(np.isfinite(self.loss), self.loss, 0.0)[plan]
         blame = np.bincount(now, weights=loss, minlength=self.count + 1)[: self.count]
         return blame + blame.mean() / 4 + 1e-9
 
@@ -85,17 +127,14 @@ class Neighbours:
             picked[books[-1]] = True
         return np.array(books)
 
-    def _arcs(self, groups: np.ndarray, inside: np.ndarray, plan: np.ndarray) -> np.ndarray:
-        """The arcs of least loss into the books, and those of the plan."""
+    def _arcs(self, groups: np.ndarray, inside: np.ndarray, could_help: np.ndarray, plan: np.ndarray) -> np.ndarray:
+        """The arcs into the books that could make a better plan, of many those of least loss, and the plan's own."""
         arcs = self.narrower.arcs_of(groups)
         arcs = arcs[inside[self.book[arcs]]]
-        order = np.lexsort((self.dual.loss[arcs], self.problem.arc_group[arcs]))
-        group = self.problem.arc_group[arcs[order]]
-        first = np.searchsorted(group, group)
-        kept = arcs[order][np.arange(len(order)) - first < ARCS_PER_GROUP]
+        kept = arcs[could_help[arcs]]
+        if len(kept) > ARCS_PER_GROUP * len(groups):
+            order = np.lexsort((self.loss[arcs], self.problem.arc_group[arcs]))
+            group = self.problem.arc_group[arcs[order]]
+            first = np.searchsorted(group, group)
+            kept = arcs[order][np.arange(len(order)) - first < ARCS_PER_GROUP]
         return np.unique(np.concatenate([kept, plan[groups]]))
-
-    def learn(self, statuses: Sequence[str]) -> None:
-        """Take more books where the solver finishes, fewer where it does not."""
-        finished = all(status == "optimal" for status in statuses)
-        self.size = min(MOST_BOOKS, self.size * 1.1) if finished else max(FEWEST_BOOKS, self.size * 0.8)

@@ -28,6 +28,9 @@ IDLE_SECONDS = 600
 SEND_SECONDS = 0.15
 """Between two plans, or two states, that are sent."""
 
+SEND_SECONDS_PER_GROUP = 1e-5
+"""Between two plans of a large problem: the parent weighs each, and that takes it as long as it is large."""
+
 PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of Linux."""
 
@@ -105,7 +108,8 @@ class Courier:
         self._searched = False
         self._state: Progress | None = None
         self._new_plan = False
-        self._sent = 0.0
+        self._sent = self._plan_sent = 0.0
+        self._pace = SEND_SECONDS_PER_GROUP * len(self.problem.groups)
         self._lock = threading.Lock()
         self._ended = threading.Event()
 
@@ -169,8 +173,8 @@ class Courier:
         state, self._state = self._state, None
         if state is not None:
             write_frame(self.wire, Frame(Kind.PROGRESS, self.call, vars(state)))
-        if self._new_plan:
-            self._new_plan = False
+        if self._new_plan and time.monotonic() - self._plan_sent >= self._pace:
+            self._new_plan, self._plan_sent = False, time.monotonic()
             write_frame(self.wire, Frame(Kind.PLAN, self.call, {"searched": self._searched}, (self._plan,)))
 
 
