@@ -109,8 +109,10 @@ class Relaxation:
     price_level: np.ndarray
     entries: np.ndarray
     entry_row: np.ndarray
+    linkable: np.ndarray
+    """Per row: it could be a knapsack of copies alone."""
     linked: np.ndarray
-    """Per row: it is a knapsack of copies alone."""
+    """Per row: it is one."""
     copy_row: np.ndarray
     copy_weight: np.ndarray
     copy_group: np.ndarray
@@ -184,7 +186,8 @@ def relaxation(
     inside = (own_row[row_of] >= 0) & (problem.arc_book[rows.arc] == own_row[row_of])
     weight = np.zeros(problem.n_arcs, dtype=np.int64)
     weight[rows.arc[inside]] = rows.weight[inside]
-    shared = _linked_rows(problem, kind, own_row) if linked else np.zeros(len(rows), dtype=bool)
+    linkable = _linkable(problem, kind, own_row)
+    shared = linkable & linked
     astray = np.flatnonzero(((own_row[row_of] >= 0) & ~inside | shared[row_of]) & (rows.weight > 0))
     copies, link_copy = _copies(problem, astray, row_of)
     extra = np.flatnonzero(shared)
@@ -219,6 +222,7 @@ def relaxation(
         price_level=price_level,
         entries=dual,
         entry_row=row_of[dual],
+        linkable=linkable,
         linked=shared,
         copy_row=copies.row,
         copy_weight=copies.weight,
@@ -359,7 +363,7 @@ def _own_rows(problem: Problem, kind: np.ndarray) -> tuple[np.ndarray, list[tupl
     return own, sorted(books.items())
 
 
-def _linked_rows(problem: Problem, kind: np.ndarray, own_row: np.ndarray) -> np.ndarray:
+def _linkable(problem: Problem, kind: np.ndarray, own_row: np.ndarray) -> np.ndarray:
     """Flags the rows that load several books and are worth a knapsack: of weights not below zero that differ, so that
     what fills the limit is not decided by the dearest alone.
     """

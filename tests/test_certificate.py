@@ -116,8 +116,8 @@ def test_no_plan_is_below_the_bound_of_any_multipliers(first):
             ascent = Ascent(problem, level, within, legal)
             ascent.climb(60, Stop(), float("inf"))
             climbed = ascent.dual().bound
-            deep = ascent.deepened()
-            if deep is not None:
+            if ascent.deepens:
+                deep = ascent.deepened()
                 deep.climb(60, Stop(), float("inf"))
                 deeper += deep.dual().bound > climbed
                 climbed = max(climbed, deep.dual().bound)
@@ -139,8 +139,7 @@ def test_a_dearer_arc_is_ruled_out_only_where_every_plan_with_it_is_dearer():
             continue
         ascent = Ascent(problem, 1, (), True)
         ascent.climb(60, Stop(), float("inf"))
-        deep = ascent.deepened()
-        for climbed in (ascent, deep) if deep is not None else (ascent,):
+        for climbed in (ascent, ascent.deepened()) if ascent.deepens else (ascent,):
             climbed.climb(60, Stop(), float("inf"))
             dual = climbed.dual()
             for plan, values in plans:

@@ -80,19 +80,19 @@ class Ascent:
         self.moments = [(np.zeros(len(part)), np.zeros(len(part))) for part in self.at]
         self.size, self.idle, self.turn = size, 0, 0
 
-    def deepened(self) -> Ascent | None:
-        """An ascent that goes on where this one stands, with a knapsack for every row that can be one; None where this
-        one has them.
-        """
+    @property
+    def deepens(self) -> bool:
+        """Some row could be a knapsack and is none yet."""
+        return bool((self.relaxed.linkable & ~self.relaxed.linked).any())
+
+    def deepened(self) -> Ascent:
+        """An ascent that goes on where this one stands, with a knapsack for every row that can be one."""
         relaxed = self.relaxed
         deep = Ascent(self.problem, relaxed.level, relaxed.within, self.legal, linked=True)
-        if not deep.relaxed.linked.any() or relaxed.linked.any():
-            return None
         price = np.zeros(len(self.problem.rows))
-        group, price[self.rows], kept = self.best[0], self.best[1], self.best[2]
-        groups = len(self.problem.groups)
+        group, price[self.rows], kept = self.best
         copies = price[deep.relaxed.copy_row] * deep.relaxed.copy_weight
-        deep.best = (np.concatenate([group[:groups], copies]), price[deep.rows], kept)
+        deep.best = (np.concatenate([group[: len(self.problem.groups)], copies]), price[deep.rows], kept)
         deep.best_value = deep.evaluate(*deep.best)
         deep.at = (deep.best[0].copy(), deep.best[1].copy(), kept.copy())
         deep._rest(DEEPER_STEP)

@@ -90,13 +90,15 @@ class Approach:
         self.bound = self.certified = NOTHING
         self.multipliers = Multipliers.least(problem, task.level, len(task.within))
         self.dual: Dual | None = None
-        self.solved = self.impossible = self.deepest = False
+        self.solved = self.impossible = False
+        self.rounds, self.halfway = 0, math.inf
         self.climbs, self.first_cores = list(CLIMBS), list(FIRST_CORES)
         self.exact_work, self.part_work, self.sizes = EXACT_WORK, PART_WORK, Sizes()
 
     def run(self, plan: np.ndarray | None, effort: Effort) -> Approached:
         """Minimise the task's level as `cpsat.minimise` does. A `plan` that keeps the task's limits is the start."""
         self.effort, self.deadline, self.work = effort, time.monotonic() + effort.seconds, 0.0
+        self.halfway = time.monotonic() + effort.seconds / 2
         if plan is not None:
             self._take(plan)
         while self.climbs and not self._over():
@@ -158,17 +160,6 @@ class Approach:
         self.bound = max(self.bound, self.certified)
         self.note(None, self.bound)
 
-    def _deepen(self) -> bool:
-        """Go on with a closer relaxation, where there is one; whether there was."""
-        if self.deepest:
-            return False
-        self.deepest = True
-        with self._timed("bound"):
-            deep = self.ascent.deepened()
-        if deep is not None:
-            self.ascent = deep
-        return deep is not None
-
     def _walk(self) -> None:
         """A plan led by the dual: every group at its arc of least loss, then cured at least loss."""
         if self._over() or self.dual is None:
@@ -182,7 +173,10 @@ class Approach:
         """By turns neighbourhoods and, where the open arcs are few, the solver on all of them with ever more time."""
         whole_next = self.problem.n_arcs <= FEW_ARCS
         while not self._over() and not self.solved and not self.impossible:
-            if not self.ascent.converged or self._deepen():
+            if self.ascent.converged and self.rounds and self.ascent.deepens:
+                with self._timed("bound"):
+                    self.ascent = self.ascent.deepened()
+            if not self.ascent.converged:
                 self._climb(FURTHER)
                 self._walk()
             if self._over() or self.dual is None:
@@ -260,8 +254,9 @@ class Approach:
         assert self.plan is not None
         seed = self.effort.seed + int(self.work * 1000)
         neighbours = Neighbours(self.problem, dual, self.narrower, self.sizes, seed)
+        self.rounds += 1
         idle = turn = 0
-        while not self._over() and idle < 3 + neighbours.count // 3:
+        while not self._over() and not self._bound_is_due() and idle < 3 + neighbours.count // 3:
             kind = Kind.GROUPS if turn % 2 else Kind.BOOKS
             picked = neighbours.pick(kind, self.plan, self.value - self.bound, max(1, self.effort.workers))
             parts = [self.narrower.narrowed(groups, arcs, self.plan) for groups, arcs in picked]
@@ -272,6 +267,11 @@ class Approach:
             idle = 0 if self.value < before else idle + 1
             turn += 1
             self.work += 0.001
+
+    def _bound_is_due(self) -> bool:
+        """Half the time or work is gone, and a closer bound is still to be had."""
+        work = self.effort.deterministic is not None and 2 * self.work > self.effort.deterministic
+        return self.ascent.deepens and (work or time.monotonic() > self.halfway)
 
     def _adopt(self, parts: list[Narrowed], answers: list[Answer]) -> None:
         """Take all choices together where they go together, else those that do one after the other."""
