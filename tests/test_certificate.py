@@ -285,3 +285,18 @@ def test_a_run_without_a_certificate_says_so(written, tmp_path):
     (place / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(rb.UsageError, match="holds no certificate"):
         recheck(place)
+
+
+def test_a_closer_relaxation_starts_where_the_other_ended():
+    """Also where families that may stay spread have copies in both."""
+    compared = 0
+    for seed in range(200):
+        problem = random_problem(seed)
+        ascent = Ascent(problem, 1, (), True)
+        ascent.climb(40, Stop(), float("inf"))
+        if ascent.deepens:
+            deep = ascent.deepened()
+            assert deep.best_value >= ascent.best_value - 1e-6 * (1 + abs(ascent.best_value)), seed
+            assert ascent.dual().bound >= ascent.best_value - 1e-3, seed
+            compared += len(ascent.relaxed.copy_row) > 0
+    assert compared > 10

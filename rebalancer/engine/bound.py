@@ -39,6 +39,9 @@ def certify(problem: Problem, task: Task, stop: Stop) -> tuple[Multipliers, int]
     """Multipliers for a task, found in a moment, and the bound they prove."""
     ascent = Ascent(problem, task.level, task.within, task.legal)
     ascent.climb(QUICK, stop, math.inf)
+    if ascent.deepens:
+        ascent = ascent.deepened()
+        ascent.climb(QUICK, stop, math.inf)
     dual = ascent.dual()
     return dual.multipliers, dual.bound
 
@@ -66,6 +69,7 @@ class Ascent:
     ) -> None:
         self.problem, self.legal = problem, legal
         self.relaxed = relaxation(problem, level, within, legal, linked=linked)
+        self.proving = relaxation(problem, level, within, legal) if self.deepens else self.relaxed
         self._prepare(self.relaxed)
         self._scale()
         self.evaluations = 0
@@ -92,6 +96,7 @@ class Ascent:
         price = np.zeros(len(self.problem.rows))
         group, price[self.rows], kept = self.best
         copies = price[deep.relaxed.copy_row] * deep.relaxed.copy_weight
+        copies[~deep.relaxed.linked[deep.relaxed.copy_row]] = group[len(self.problem.groups) :]
         deep.best = (np.concatenate([group[: len(self.problem.groups)], copies]), price[deep.rows], kept)
         deep.best_value = deep.evaluate(*deep.best)
         deep.at = (deep.best[0].copy(), deep.best[1].copy(), kept.copy())
@@ -264,11 +269,7 @@ class Ascent:
         self.slack = 0.0
         value = self.evaluate(group, row, kept)
         multipliers = self._whole(group, row, kept)
-        relaxed = self.relaxed
-        whole = relaxed if relaxed.linked.any() else relaxation(
-            self.problem, relaxed.level, relaxed.within, self.legal
-        )  # fmt: skip
-        proven = bound(whole, multipliers)
+        proven = bound(self.proving, multipliers)
         loss, surplus, taken = self._losses(group, kept)
         real = slice(self.problem.n_arcs)
         floor = -(2**62) if proven is None else proven
@@ -310,7 +311,11 @@ class Ascent:
         every = np.zeros(len(self.problem.rows), dtype=np.int64)
         every[self.rows] = _millionths(row)
         real = len(self.problem.groups)
-        return Multipliers(_millionths(group[:real]), every, _millionths(kept), _millionths(group[real:]))
+        copies = group[real:]
+        if self.deepens:  # the certificate has copies in the other rows as well, in the same order
+            copies = np.zeros(len(self.proving.copy_row))
+            copies[~self.proving.linked[self.proving.copy_row]] = group[real:]
+        return Multipliers(_millionths(group[:real]), every, _millionths(kept), _millionths(copies))
 
 
 def _millionths(values: np.ndarray) -> np.ndarray:

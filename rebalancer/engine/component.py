@@ -257,7 +257,8 @@ class _Search:
         closed = np.zeros(self.problem.n_arcs, dtype=bool)
         for cost in costs:
             closed |= cost != cost[self.best][self.problem.arc_group]
-        priced = set(self.problem.rows.level.tolist())
+        gated = (level for level, each in enumerate(self.problem.levels) if each.gate_cost.any())
+        priced = {*self.problem.rows.level.tolist(), *gated}
         kept = tuple((level, most) for level, most in task.within if level == 0 or level in priced)
         answer = self._solve(replace(task, within=kept, closed=closed), self.best, 1.0, later=True)
         if answer.chosen is not None and self.problem.is_complete(answer.chosen):
