@@ -1,7 +1,8 @@
 """Write the sample book: a made-up company's accounts and team, the same bytes for the same seed.
 
 `python data/generate_sample.py [--out DIR] [--seed N]`. The team is written down here; its accounts are drawn at
-random, then `_tell_the_story` plants what `data/README.md` lists. Uses the standard library only.
+random, then `_tell_the_story` plants what `data/README.md` lists; `sample_practice` adds what the practice of coverage
+needs. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import argparse
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+
+from sample_practice import ACCOUNT_COLUMNS, Practice, team_columns
 
 SEED = 1
 EFFECTIVE = date(2026, 10, 1)
@@ -287,15 +290,19 @@ def generate(seed: int = SEED) -> dict[str, str]:
         account["account_id"] = f"A-{number:04}"
     heads = _parents(accounts)
     _share_an_inbox(accounts)
-    columns = HEADER.split()
+    history = _history(seed, accounts, team)
+    pool = [(POOL, member) for member in POOL_MEMBERS]
+    practice = Practice(seed, accounts, team, history).tables(pool)
+    columns = [*HEADER.split(), *ACCOUNT_COLUMNS]
     pods = [(f"POD-{am[-2:]}", am, csm) for am, csms in POD_CSMS.items() for csm in csms.split()]
     return {
         "accounts.csv": _csv(columns, [[account.get(column, "") for column in columns] for account in accounts]),
-        "ams.csv": AMS,
+        "ams.csv": _with_columns(AMS, ["email", "cost"], team_columns(team)),
         "csms.csv": CSMS,
         "pods.csv": _csv(["pod_id", "am_id", "csm_id"], pods),
-        "pools.csv": _csv(["pool_id", "am_id"], [(POOL, member) for member in POOL_MEMBERS]),
-        "history.csv": _csv(["account_id", "role", "from", "to", "date"], _history(seed, accounts, team)),
+        "pools.csv": _csv(["pool_id", "am_id"], pool),
+        "history.csv": _csv(["account_id", "role", "from", "to", "date"], history),
+        **{f"{name}.csv": _csv(header, rows) for name, (header, rows) in practice.items()},
         "book.toml": BOOK.format(date=EFFECTIVE, name=FREE_FAMILY, head=heads[FREE_FAMILY]),
     }
 
@@ -414,10 +421,10 @@ def _share_an_inbox(accounts: list[Account]) -> None:
             other = not other
 
 
-def _history(seed: int, accounts: list[Account], team: dict[str, Account]) -> list[tuple[str, str, str, str, str]]:
+def _history(seed: int, accounts: list[Account], team: dict[str, Account]) -> list[tuple[object, ...]]:
     """Changes of AM since the year began: who had the account is drawn from the AMs of its region."""
     random = Random(f"{seed} history")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for account in accounts:
         owner = team.get(account["owner"])
         if owner is None or owner["am_id"] in POOL_MEMBERS or account["owner_since"] < SINCE:
@@ -433,7 +440,7 @@ def _history(seed: int, accounts: list[Account], team: dict[str, Account]) -> li
         ]
         if near:
             rows.append((account["account_id"], "am", random.choice(near), owner["am_id"], account["owner_since"]))
-    return sorted(rows, key=lambda row: (row[4], row[0]))
+    return sorted(rows, key=lambda row: (str(row[4]), str(row[0])))
 
 
 def _ranked(accounts: list[Account], owner: str, tier: str) -> list[Account]:
@@ -459,7 +466,13 @@ def _give_csms(random: Random, accounts: list[Account]) -> None:
         account["csm_since"] = str(date.fromisoformat(earliest) + timedelta(days=random.randint(0, 100)))
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _with_columns(table: str, names: list[str], values: Mapping[str, Sequence[str]]) -> str:
+    """A table as text with further columns, by the value of its first one."""
+    header, *rows = csv.reader(io.StringIO(table))
+    return _csv([*header, *names], [[*row, *values[row[0]]] for row in rows])
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rebalancer.problem import HARD
+from rebalancer.problem import HARD, Problem
 from rebalancer.rules.formulation import Formulation
 
 WORSE = {
     "disruption": "costs more",
     "continuity": "changes more CSMs",
+    "overlap": "spreads a GAM's accounts over more AMs",
     "fairness": "takes more from one AM",
     "balance": "leaves the books less even",
     "fit": "suits the AM less",
@@ -45,6 +46,7 @@ class Alternatives:
         entries = entries[np.argsort(rows.arc[entries], kind="stable")]
         self._arc, self._weight = rows.arc[entries], rows.weight[entries]
         self._row = np.searchsorted(rows.ptr, entries, side="right") - 1
+        self._gates = _OpenGates(problem, chosen, asked)
 
     def of(self, account: int) -> list[Alternative]:
         """Every other seat of an account and what it adds to each level, all other accounts as planned; best first.
@@ -86,6 +88,7 @@ class Alternatives:
         for index, level in enumerate(problem.levels):
             change = level.arc_cost[first:last] - level.arc_cost[now]
             np.add.at(change, which[level_of == index], broken[level_of == index])
+            change += self._gates.change(first, last, int(now), level.gate_cost)
             changes.append(change.tolist())
         return list(zip(*changes, strict=True))
 
@@ -108,6 +111,32 @@ class Alternatives:
         before, lo, hi = self._activity[row], rows.lo[row], rows.hi[row]
         beyond = [np.maximum(0, np.maximum(activity - hi, lo - activity)) for activity in (before, before + change)]
         return which, row, beyond[1] - beyond[0]
+
+
+class _OpenGates:
+    """Which gates one plan opens, and what other arcs of the groups in `asked` would open or close."""
+
+    def __init__(self, problem: Problem, chosen: np.ndarray, asked: np.ndarray) -> None:
+        gates = problem.gates
+        gate = np.repeat(np.arange(len(gates)), np.diff(gates.ptr))
+        self.used = np.bincount(gate, weights=problem.taken(chosen)[gates.arc], minlength=len(gates)).astype(np.int64)
+        mine = np.flatnonzero(asked[problem.arc_group[gates.arc]])
+        self.of_arc: dict[int, set[int]] = {}
+        for arc, opened in zip(gates.arc[mine].tolist(), gate[mine].tolist(), strict=True):
+            self.of_arc.setdefault(arc, set()).add(opened)
+
+    def change(self, first: int, last: int, now: int, cost: np.ndarray) -> np.ndarray:
+        """What the gates cost more where each arc from `first` to before `last` takes the place of `now`."""
+        change = np.zeros(last - first, dtype=np.int64)
+        if not self.of_arc or not cost.any():
+            return change
+        held = self.of_arc.get(now, set())
+        left = {gate for gate in held if self.used[gate] == 1}
+        for arc in range(first, last):
+            opens = self.of_arc.get(arc, set())
+            new = sum(int(cost[gate]) for gate in opens if self.used[gate] == 0)
+            change[arc - first] = new - sum(int(cost[gate]) for gate in left - opens)
+        return change
 
 
 def _span(ascending: np.ndarray, value: int) -> tuple[int, int]:

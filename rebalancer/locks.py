@@ -17,11 +17,13 @@ AUTOMATIC = ("renewal", "recent_change", "health", "opportunity")
 """Reason codes of locks that nobody set by hand: where the planner fixed a seat, they do not hold."""
 
 
-def lock_reasons(accounts: pd.DataFrame, model: CoverageModel, day: date) -> dict[str, np.ndarray]:
+def lock_reasons(
+    accounts: pd.DataFrame, model: CoverageModel, day: date, held: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Per reason code, which accounts it locks. Dates are inclusive on both ends; days count from the effective date.
 
-    manual: `lock` until `lock_until`. ae_hold: until `ae_hold_until`. renewal, recent_change, health, opportunity: as
-    the model's `locks` ask for.
+    manual: `lock` until `lock_until`. ae_hold: until `ae_hold_until`, and the accounts in `held`. renewal,
+    recent_change, health, opportunity: as the model's `locks` ask for.
     """
     locks, today = model.locks, pd.Timestamp(day)
     off = pd.Series(False, index=accounts.index)
@@ -29,7 +31,7 @@ def lock_reasons(accounts: pd.DataFrame, model: CoverageModel, day: date) -> dic
     since_change = (today - accounts["owner_since"]).dt.days
     reasons = {
         "manual": accounts["lock"].eq(True) & (accounts["lock_until"].isna() | (accounts["lock_until"] >= today)),
-        "ae_hold": accounts["ae_hold_until"] >= today,
+        "ae_hold": (accounts["ae_hold_until"] >= today) | (off if held is None else held),
         "renewal": off if locks.renewal_days is None else to_renewal.between(0, locks.renewal_days),
         "recent_change": off if locks.changed_days is None else since_change.between(0, locks.changed_days),
         "health": off if locks.health_below is None else accounts["health"] < float(locks.health_below),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from rebalancer.engine.memory import allowance
 from rebalancer.errors import CheckFailed, Fault, InvalidInput, NoLegalPlan, UsageError, did_you_mean
 from rebalancer.proposal import Proposal
 from rebalancer.record import make_proposal
+from rebalancer.relief import with_relief
 from rebalancer.rules import RULES
 from rebalancer.rules.formulation import eligible_books, formulate
 from rebalancer.rules.size import MOST_ARCS, Size, size_of
@@ -39,13 +40,15 @@ def propose(
     workers: int | None = None,
     reproducible: bool = False,
     effective_date: date | str | None = None,
+    relieve: Collection[str] = (),
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Proposal:
     """The least disruptive legal reassignment of a book, checked without the solver.
 
     `model` is a name, a TOML file or a model; None takes the book's own, else `coverage_units`. `time_limit` is in
-    seconds, `gap` the relative gap of the disruption to stop at. `workers` defaults to the processor cores.
+    seconds, `gap` the relative gap of the disruption to stop at. `workers` defaults to the processor cores. The books
+    of `relieve`, ids of AMs or pools, end at the model's `triggers.relief` of their capacity or below.
 
     Raises `InvalidInput` (the book or model is wrong, or an account fits nobody), `UsageError`, `NoPlanInTime`,
     `NoLegalPlan` where the model says to stop, `CheckFailed` where the independent check rejects the plan. Where no
@@ -61,7 +64,7 @@ def propose(
         raise UsageError("time_limit must be above 0 and gap from 0 to below 1.")
     options = Options(time_limit, gap, seed, workers or os.cpu_count() or 1, reproducible)
     warm_up(options)
-    snapshot = take_snapshot(book, resolved, scope, measure)
+    snapshot = with_relief(take_snapshot(book, resolved, scope, measure), relieve)
     refuse_too_large(size_of(snapshot, eligible_books(snapshot, RULES)), allowance(None))
     formulation = formulate(snapshot, RULES)
     clock.lap("build")

@@ -11,6 +11,20 @@ from rebalancer.rules.formulation import Formulation
 from rebalancer.snapshot import NONE, Snapshot, units_text
 from rebalancer.units import HUNDREDTHS
 
+OVER = {
+    "accounts": "it keeps no more accounts",
+    "expansion": "it no longer expands enough",
+    "total_arr": "it keeps no more ARR",
+}
+"""Why an AE hands an account over, by the rule of its hold."""
+
+KEPT = {
+    "accounts": "among the accounts that it keeps",
+    "expansion": "while it expands",
+    "total_arr": "within the ARR that it keeps",
+}
+"""What an AE holds an account by, where the hold has no date."""
+
 UNTOUCHED = "It stays; nothing requires a move."
 
 
@@ -63,6 +77,8 @@ class _Reasons:
             return f"It has no owner; {to_text}."
         if snapshot.owner_departed[i]:
             return f"Its owner {ams.ids[owner]} leaves{self._lifted(i)}; {to_text}."
+        if accounts.holds.due[i]:
+            return f"Its AE {ams.ids[owner]} hands it over{self._hold_ended(i)}; {to_text}."
         if owner in self.too_full:
             return f"The book of {ams.ids[owner]} is over its limit ({self.too_full[owner]}); {to_text}."
         if ams.floor[to] > 0 and snapshot.held[to] < ams.floor[to]:
@@ -100,8 +116,8 @@ class _Reasons:
         return UNTOUCHED
 
     def _fullness(self, am: int) -> str:
-        capacity = int(self.snapshot.ams.capacity[am])
-        share = f"{100 * int(self.after.units[am]) / capacity:.1f} % of its capacity" if capacity else "no capacity"
+        there = self.snapshot.ams.capacity[am] > 0
+        share = f"{100 * self.after.utilization[am]:.1f} % of its capacity" if there else "no capacity"
         return f"{share}, {self.after.accounts[am]} accounts"
 
     def _lifted(self, i: int) -> str:
@@ -111,13 +127,19 @@ class _Reasons:
             return ""
         return f", so its lock ({written}) is lifted" if written else ", so its lock is lifted"
 
+    def _hold_ended(self, i: int) -> str:
+        """Why an AE's hold is over."""
+        holds = self.snapshot.accounts.holds
+        until = holds.until[i]
+        return f", whose hold ended on {until}" if not np.isnat(until) else f" ({OVER[holds.why[i]]})"
+
     def _locked(self, i: int) -> str:
         """The reason code of a lock in force, and until when."""
-        frame, day = self.snapshot.frame, self.snapshot.book.effective_date.isoformat()
-        hold, until = (_date_text(frame[column], i) for column in ("ae_hold_until", "lock_until"))
+        holds, until = self.snapshot.accounts.holds, _date_text(self.snapshot.frame["lock_until"], i)
         written = self.lock_reason[i]
-        if self.lock[i] is not True and hold >= day:
-            return f"It is held by its AE until {hold}."
+        if self.lock[i] is not True and holds.held[i]:
+            last = holds.until[i]
+            return f"It is held by its AE {KEPT[holds.why[i]] if np.isnat(last) else f'until {last}'}."
         dated = f" until {until}" if until else ""
         return f"It is locked{dated}{f': {written}' if written else ''}."
 

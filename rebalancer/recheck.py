@@ -60,7 +60,7 @@ def recheck(run: str | Path) -> Recheck:
     if "disruption" not in bounds:
         raise UsageError(f'"{run}" holds no certificate of its disruption. `rebalancer propose` writes one.')
     faults = tuple(_false_claims(proposal, values, bounds))
-    left_out = tuple(sorted({"gates"})) if len(problem.gates) else ()
+    left_out = ("gates",) if any(level.gate_cost.any() for level in problem.levels if level.name in bounds) else ()
     return Recheck(
         values["disruption"],
         bounds.get("disruption", 0),

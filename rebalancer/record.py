@@ -18,8 +18,10 @@ from rebalancer.inputs import digest, input_hashes
 from rebalancer.metrics import books_frame, csms_frame
 from rebalancer.proposal import SCHEMA_VERSION, Proposal
 from rebalancer.reasons import reasons
+from rebalancer.relief import relief_warnings
 from rebalancer.rules import ELIGIBILITY
 from rebalancer.rules.formulation import Formulation, legacy
+from rebalancer.rules.global_programme import programme_warnings
 from rebalancer.rules.pod_size import pod_size_warnings
 from rebalancer.snapshot import NONE, Snapshot
 from rebalancer.tables import TIERS
@@ -210,6 +212,8 @@ def _record(
             *(str(warning) for warning in snapshot.warnings),
             *outcome.warnings,
             *pod_size_warnings(snapshot, plan.to_am),
+            *programme_warnings(snapshot),
+            *relief_warnings(snapshot),
         ],
     }
     matters = ("scope", "measure", "inputs", "seed", "options", "versions")

@@ -7,6 +7,7 @@ snapshot and nothing else. Accounts, books and CSMs are numbered in the order of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +18,9 @@ from rebalancer.coverage import CoverageModel, Measure, Scope
 from rebalancer.csms import CSM_FULL_LOAD, Csms, pod_pairs, read_csms
 from rebalancer.disruption import MoveCosts, move_costs
 from rebalancer.errors import Fault, Faults
-from rebalancer.families import together
+from rebalancer.families import roots, together
+from rebalancer.global_accounts import gam_of, led_families
+from rebalancer.holds import AE_ROLE, UNKNOWN, Holds, ae_holds
 from rebalancer.locks import AUTOMATIC, changed_recently, lock_reasons
 from rebalancer.people import NONE, Ams, least, read_ams, share_of
 from rebalancer.tables import TIERS
@@ -31,7 +34,7 @@ class Accounts:
     """The accounts in the plan as arrays. `owner`, `assign_to` number books, `csm`, `assign_csm` CSMs (pods only).
 
     `locked` leaves out lifted locks. `family` numbers the families that stay together, -1 for accounts that stand
-    alone.
+    alone. `holds` says which accounts their AE holds, and which it has to hand over.
     """
 
     ids: tuple[str, ...]
@@ -43,6 +46,7 @@ class Accounts:
     owner_gone: np.ndarray
     csm: np.ndarray
     locked: np.ndarray
+    holds: Holds
     fatigued: np.ndarray
     assign_to: np.ndarray
     assign_csm: np.ndarray
@@ -89,8 +93,8 @@ class Snapshot:
 
     @cached_property
     def owner_present(self) -> np.ndarray:
-        """Per account: somebody owns it who has not left; only then is a move not forced."""
-        return (self.accounts.owner != NONE) & ~self.owner_departed
+        """Per account: somebody owns it who has not left and need not hand it over; only then is a move not forced."""
+        return (self.accounts.owner != NONE) & ~self.owner_departed & ~self.accounts.holds.due
 
     @cached_property
     def may_stay(self) -> np.ndarray:
@@ -112,19 +116,51 @@ class Snapshot:
         """Hundredths of units each book may end with, by scope.
 
         full: target * capacity. repair: the same for a book above trigger * capacity, else never more than the
-        larger of that and today's load.
+        larger of that and today's load. A relieved book ends at relief * capacity in either scope, if that is less.
         """
-        limits = self.model.limits
-        target = np.array([share_of(capacity, limits.target) for capacity in self.ams.capacity], dtype=np.int64)
+        target = self._shares(self.model.limits.target)
         if self.scope == "full":
-            return target
-        trigger = np.array([share_of(capacity, limits.trigger) for capacity in self.ams.capacity], dtype=np.int64)
-        return np.where(self.held > trigger, target, np.maximum(self.held, target))
+            limit = target
+        else:
+            trigger = self._shares(self.model.limits.trigger)
+            limit = np.where(self.held > trigger, target, np.maximum(self.held, target))
+        relief = self._shares(min(self.model.limits.target, self.model.triggers.relief))
+        return np.where(self.relieved, relief, limit)
+
+    @cached_property
+    def relieved(self) -> np.ndarray:
+        """Per book: the model names it, or one of its members, in `triggers.relieve_books`."""
+        named = self.ams.numbers(self.model.triggers.relieve_books)
+        flags = np.zeros(len(self.ams), dtype=bool)
+        flags[named[named != NONE]] = True
+        return flags
+
+    def _shares(self, share: Decimal) -> np.ndarray:
+        """Hundredths of units: a share of each book's capacity."""
+        return np.array([share_of(capacity, share) for capacity in self.ams.capacity], dtype=np.int64)
 
     @cached_property
     def costs(self) -> MoveCosts:
         """Move costs in the measure that is minimised."""
         return self.costs_in(self.measure)
+
+    @cached_property
+    def gam(self) -> np.ndarray:
+        """Per account the id of its global account manager, empty where it has none."""
+        named = bool((self.book.accounts["gam"] != "").any())
+        return gam_of(self.frame, self.book.accounts, self.roots if named else {})
+
+    @cached_property
+    def roots(self) -> dict[str, str]:
+        """The ultimate parent of every account of the book, those that are left out of the plan too."""
+        return roots(self.book.accounts)
+
+    @cached_property
+    def led_families(self) -> pd.DataFrame:
+        """Global families and who leads them; columns root, gam. See `global_accounts.led_families`."""
+        accounts = self.book.accounts
+        marked = bool((accounts["gam"] != "").any() or accounts["is_global"].eq(True).any())
+        return led_families(accounts, self.roots if marked else {})
 
     def costs_in(self, measure: Measure) -> MoveCosts:
         """Move costs in any measure."""
@@ -165,6 +201,7 @@ def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measu
     accounts = _accounts(book, frame, model, tiers, family, profile, ams, pods_active)
     _check_fixed_seats(frame, accounts, ams, csms, pods_active, faults)
     _warn_of_lifted_locks(book, frame, model, accounts, ams, faults)
+    _warn_of_holds(accounts.holds, model, faults)
     faults.raise_errors()
     pairs = pod_pairs(book, ams, csms) if pods_active else np.zeros((0, 2), dtype=np.int64)
     warnings = (*book.warnings, *faults.warnings)
@@ -188,9 +225,14 @@ def _accounts(
     owner = ams.numbers(frame["owner"])
     present = (owner != NONE) & ~_at(ams.departed, owner)
     day = book.effective_date
-    reasons = lock_reasons(frame, model, day)
+    of_ae = present & np.isin(np.array([*ams.role, ""], dtype=object)[owner], [AE_ROLE])
+    csm_fixed = (frame["assign_csm"] != "").to_numpy(dtype=bool) & pods_active
+    holds = ae_holds(frame, tiers, owner, of_ae, csm_fixed, model, day)
+    reasons = lock_reasons(frame, model, day, holds.held)
     named = ((frame["assign_to"] != "") | (frame["assign_csm"] != "")).to_numpy(dtype=bool)
     asked = np.logical_or.reduce([flags & ~(named & (code in AUTOMATIC)) for code, flags in reasons.items()])
+    assign_to, locked = ams.numbers(frame["assign_to"]), asked & present
+    holds = holds.settled(locked, (assign_to != NONE) & (assign_to == owner), owner, family)
     return Accounts(
         ids=tuple(frame["account_id"]),
         tier=tiers,
@@ -200,9 +242,10 @@ def _accounts(
         owner=owner,
         owner_gone=frame["owner"].isin(ams.gone).to_numpy(dtype=bool),
         csm=_numbers(frame["csm"], book.csms["csm_id"], pods_active),
-        locked=asked & present,
-        fatigued=changed_recently(frame, book.tables["history"], model, day) & present,
-        assign_to=ams.numbers(frame["assign_to"]),
+        locked=locked,
+        holds=holds,
+        fatigued=changed_recently(frame, book.tables["history"], model, day) & present & ~holds.due,
+        assign_to=assign_to,
         assign_csm=_numbers(frame["assign_csm"], book.csms["csm_id"], pods_active),
         family=family,
         profile=profile,
@@ -268,6 +311,18 @@ def _warn_of_lifted_locks(
         owner = frame["owner"].iat[int(index)]
         problem = f"the lock of {accounts.ids[index]} is lifted, since its owner {owner} has left."
         faults.warn("lock_lifted", problem, file="accounts")
+
+
+def _warn_of_holds(holds: Holds, model: CoverageModel, faults: Faults) -> None:
+    """A rule that the source advises against, and accounts of which a rule can't tell."""
+    if holds.of_ae.any() and "total_arr" in model.holds.rule.values():
+        problem = "AEs hold accounts up to a total ARR, which the playbook behind the four rules advises against."
+        faults.warn("ae_total_arr", problem, "Prefer duration, accounts or expansion in holds.rule.", file="accounts")
+    unknown = int((holds.why == UNKNOWN).sum())
+    if unknown:
+        problem = f"{unknown:,} accounts of AEs lack the column of their hold rule; they are neither held nor due."
+        cure = "Fill owner_since or expansion_arr_12m, or give them a date in ae_hold_until."
+        faults.warn("ae_hold_unknown", problem, cure, file="accounts")
 
 
 def _numbers(values: pd.Series, ids: pd.Series, active: bool) -> np.ndarray:

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
     *("errors", "shipped", "quarters", "tables", "coverage", "reading", "book", "units", "disruption"),
-    *("people", "csms", "locks", "families", "snapshot", "limits", "metrics"),
+    *("people", "csms", "holds", "locks", "families", "global_accounts", "snapshot", "limits", "metrics", "relief"),
     *("links", "problem", "parts", "knapsack", "certificate", "certificate_file"),
     *("rules", "shortage", "reasons", "alternatives"),
     *("engine", "proposal", "rebuilt", "inputs", "record", "verify", "plan"),

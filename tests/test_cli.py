@@ -1,5 +1,6 @@
 """The command line: streams, JSON, exit codes, signals, and text that cannot steer a terminal."""
 
+import importlib
 import json
 import os
 import pty
@@ -177,10 +178,10 @@ def test_heatmap_shows_the_fullest_book_first(run, book):
     lines = as_ends(run("heatmap", book).out)
     assert lines == [
         "3 books, model coverage_units, 2026-01-15",
-        "AM name role book units capacity used band binding limit accounts ARR",
-        "M-1 Ann regular open 20.0 15.0 133 % red units 133 % 4 $770,000",
-        "M-2 Ben regular open 5.0 20.0 25 % green units 25 % 1 $110,000",
-        "M-3 Cy regular open 2.0 15.0 13 % green units 13 % 1 $90,000",
+        "AM name role book units capacity used band binding limit accounts benchmark ARR",
+        "M-1 Ann regular open 20.0 15.0 133 % red units 133 % 4 below $770,000",
+        "M-2 Ben regular open 5.0 20.0 25 % green units 25 % 1 below $110,000",
+        "M-3 Cy regular open 2.0 15.0 13 % green units 13 % 1 below $90,000",
     ]
 
 
@@ -258,7 +259,21 @@ DOCUMENTS = {
     "propose": (("propose", "book", "--out", "run2"), PROPOSAL_KEYS),
     "init": (("init", "--from", "book/accounts.csv", "book/ams.csv", "--out", "made"), {"book", "files", "missing"}),
     "check": (("check", "book"), {"ok", "accounts", "ams", "csms", "arr", "units", "triggered", "warnings"}),
-    "heatmap": (("heatmap", "book"), {"model", "effective_date", "books"}),
+    "heatmap": (("heatmap", "book"), {"model", "effective_date", "books", "by", "unowned", "missing"}),
+    "triggers": (
+        ("triggers", "book"),
+        {"model", "effective_date", "books", "triggers", "cleared", "events", "overdue", "missing", "state"},
+    ),
+    "audit": (("audit", "book"), {"model", "quarter", "running", "team", "tiers", "ams", "trend", "missing", "notes"}),
+    "scorecard": (("scorecard", "book"), {"model", "quarter", "scores", "trend", "forecast", "missing", "notes"}),
+    "touch-model": (("touch-model", "book"), {"quarter", "previous", "accounts", "shares", "missing", "notes"}),
+    "size": (("size", "book"), {"check", "needed", "chart", "factors", "csm_bands", "csm_people", "missing", "notes"}),
+    "holds": (("holds", "book"), {"model", "effective_date", "rules", "aes", "accounts", "missing", "notes"}),
+    "programme": (("programme", "book"), {"families", "regions", "gams", "pairs", "splits", "problems", "missing"}),
+    "models calibrate": (
+        ("models", "calibrate", "book"),
+        {"source", "units_before", "units_after", "tiers", "books", "notes", "missing", "written"},
+    ),
     "verify": (("verify", "run", "--certificate"), {"ok", "violations", "certificate"}),
     "bench": (("bench", "results", "--out", "figures"), {"page", "records"}),
     "explain": (("explain", "run", "--account", "A-04"), {"account_id", "from_am", "to_am", "reason", "seats"}),
@@ -563,7 +578,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(run, book, monkeypatch, tmp_path
 
 def interrupted_wait(monkeypatch, times=1):
     """Ctrl-C arrives while the main thread waits for the search."""
-    searching = sys.modules["rebalancer.engine.search"]
+    searching = importlib.import_module("rebalancer.engine.search")
     wait, left = searching.wait, [times]
 
     def waits(*args, **how):

@@ -1,6 +1,7 @@
 """The rules as a whole: each is checked a second time by `verify`, and each is shown by tests."""
 
 import pytest
+import test_global_programme
 import test_rules_rows
 import test_rules_seats
 import test_rules_team
@@ -34,7 +35,7 @@ def test_every_rule_is_shown_as_trivial_violated_allowed_and_exact(name):
 
 def test_no_test_speaks_of_a_rule_that_is_not_there():
     assert set(COVERED) == set(NAMES)
-    assert all(module.__doc__ for module in (test_rules_rows, test_rules_seats, test_rules_team))
+    assert all(module.__doc__ for module in (test_global_programme, test_rules_rows, test_rules_seats, test_rules_team))
 
 
 def test_no_limit_is_hard_so_that_changing_nothing_is_always_a_plan():

@@ -16,7 +16,10 @@ from rebalancer.rules import RULES
 
 DATA = Path(__file__).parent.parent / "data"
 SAMPLE = DATA / "sample"
-FILES = ["accounts.csv", "ams.csv", "book.toml", "csms.csv", "history.csv", "pods.csv", "pools.csv"]
+FILES = [
+    *("accounts.csv", "ams.csv", "book.toml", "csms.csv", "history.csv", "metrics.csv", "opportunities.csv"),
+    *("pods.csv", "pools.csv", "quotas.csv", "splits.csv", "touches.csv"),
+]
 POOL = "POOL-EMEA"
 
 
@@ -109,7 +112,8 @@ def test_the_generator_writes_exactly_the_committed_files(tmp_path):
 def test_another_seed_draws_other_accounts_for_the_same_team(tmp_path):
     generate("--out", tmp_path, "--seed", 99)
     other, committed = contents(tmp_path), contents(SAMPLE)
-    assert [name for name in FILES if other[name] != committed[name]] == ["accounts.csv", "book.toml", "history.csv"]
+    same = ["ams.csv", "csms.csv", "pods.csv", "pools.csv"]
+    assert [name for name in FILES if other[name] == committed[name]] == same
     assert len(rb.load_book(tmp_path).accounts) == 600
 
 
@@ -315,6 +319,14 @@ def test_fatigue_the_history_ends_where_the_book_begins(book, accounts):
     assert (history["to"].to_numpy() == rows["owner"].to_numpy()).all()
     assert (history["date"].to_numpy() == rows["owner_since"].to_numpy()).all()
     assert (history["from"] != history["to"]).all()
+
+
+def test_global_programme_accounts_of_their_gam_stay_and_three_ams_share_the_others(accounts, proposal):
+    led = accounts[accounts["gam"] != ""]
+    assert list(led.index) == ["A-0254", "A-0403", "A-0432", "A-0474", "A-0504", "A-0548"]
+    assert list(led.index[led["gam"] == led["owner"]]) == ["A-0403", "A-0474", "A-0504"]
+    assert not plan_of(proposal).loc[led.index, "moved"].any()
+    assert proposal.level("overlap")["value"] == 3
 
 
 def test_pods_every_moved_account_with_a_csm_ends_with_one_of_its_ams_pod(book, proposal):

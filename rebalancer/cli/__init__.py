@@ -15,8 +15,15 @@ COMMANDS = {
     "demo": "rebalancer.cli.demo",
     "init": "rebalancer.cli.init",
     "check": "rebalancer.cli.books",
-    "heatmap": "rebalancer.cli.books",
+    "heatmap": "rebalancer.cli.heatmap",
+    "triggers": "rebalancer.cli.triggers",
+    "audit": "rebalancer.cli.audit",
+    "scorecard": "rebalancer.cli.scorecard",
+    "touch-model": "rebalancer.cli.touch",
+    "size": "rebalancer.cli.size",
     "propose": "rebalancer.cli.propose",
+    "holds": "rebalancer.cli.holds",
+    "programme": "rebalancer.cli.programme",
     "verify": "rebalancer.cli.runs",
     "explain": "rebalancer.cli.runs",
     "compare": "rebalancer.cli.runs",
@@ -37,7 +44,7 @@ class LazyGroup(click.Group):
         """The command of that name, None for an unknown one."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

@@ -1,4 +1,4 @@
-"""`check` and `heatmap`: what a book looks like as it stands."""
+"""`check`: what is wrong with a book, and where it stands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from rebalancer.cli.options import (
     read_book,
     reading_options,
 )
-from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, records, say, table
+from rebalancer.cli.output import counted, dollars, emit_json, note, say
 from rebalancer.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rebalancer.snapshot import Snapshot
+
+SHOWN = 5
+"""Organisations that `check` names, and AMs of each."""
 
 
 def snapshot_of(
@@ -75,12 +78,24 @@ def check(book: str, model: str | None, effective_date: str | None, as_json: boo
         f"Books over a limit: {facts['triggered']:,}. Accounts without an owner: {facts['unowned']:,}, "
         f"of somebody who has left: {facts['departed_owner']:,}, locked: {facts['locked']:,}."
     )
+    if facts["organisations"]:
+        say(f"Organisations seen by more than one AM: {_named(facts['organisations'])}.")
     for line in facts["benchmarks"]:
         say(line)
     say("The book can be used.")
 
 
+def _named(organisations: list[dict[str, Any]]) -> str:
+    """How many, and the first of them with their AMs."""
+    first = [f"{row['name'] or row['parent_id']} ({', '.join(row['am_ids'][:SHOWN])})" for row in organisations[:SHOWN]]
+    more = len(organisations) - len(first)
+    return f"{len(organisations):,}, {'; '.join(first)}{f' and {more:,} more' if more else ''}"
+
+
 def _facts(snapshot: Snapshot, heat: pd.DataFrame, over: int) -> dict[str, Any]:
+    from rebalancer.cli.frames import json_rows
+    from rebalancer.metrics.organisations import organisations_frame
+
     accounts = snapshot.accounts
     return {
         "model": snapshot.model.name,
@@ -94,6 +109,7 @@ def _facts(snapshot: Snapshot, heat: pd.DataFrame, over: int) -> dict[str, Any]:
         "unowned": int((accounts.owner < 0).sum()),
         "departed_owner": int(snapshot.owner_departed.sum()),
         "locked": int(accounts.locked.sum()),
+        "organisations": json_rows(organisations_frame(snapshot)),
         "benchmarks": _benchmarks(snapshot, heat),
         "rows": [vars(count) for count in snapshot.book.row_counts],
         "mapping": [vars(entry) for entry in snapshot.book.mapping],
@@ -102,69 +118,18 @@ def _facts(snapshot: Snapshot, heat: pd.DataFrame, over: int) -> dict[str, Any]:
 
 def _benchmarks(snapshot: Snapshot, heat: pd.DataFrame) -> list[str]:
     """Accounts per AM of each tier against the benchmark, over AMs who hold mostly that tier."""
+    from rebalancer.metrics.calibration import position
+
     lines = []
     for tier, (low, high) in snapshot.model.benchmarks.items():
-        mostly = heat[(heat["accounts"] > 0) & (heat[tier] * 2 > heat["accounts"])]
+        mostly = heat[heat["main_tier"] == tier]
         if mostly.empty:
             continue
         per_am = mostly["accounts"].mean()
-        where = "below" if per_am < low else "above" if high is not None and per_am > high else "within"
+        where = position(per_am, (low, high))
         span = f"{low}-{high}" if high is not None else f"{low} and more"
         lines.append(
             f"{tier}: {counted(len(mostly), 'book')} of mostly this tier, {per_am:.0f} accounts each: "
             f"{where} the benchmark {span}."
         )
     return lines
-
-
-@click.command(short_help="Show every book by utilization, fullest first.")
-@book_argument
-@model_option
-@date_option
-@reading_options
-@json_option
-def heatmap(book: str, model: str | None, effective_date: str | None, as_json: bool, reading: dict[str, Any]) -> None:
-    """Show every book by utilization with its band and the limit that binds it, fullest first."""
-    from rebalancer.metrics import heatmap_frame
-
-    snapshot = snapshot_of(book, model, effective_date, reading)
-    frame = heatmap_frame(snapshot)
-    if as_json:
-        facts = {"model": snapshot.model.name, "effective_date": snapshot.book.effective_date.isoformat()}
-        emit_json({**facts, "books": records(frame)})
-        return
-    print_heatmap(frame, f"{len(frame)} books, model {snapshot.model.name}, {snapshot.book.effective_date}")
-
-
-def print_heatmap(frame: pd.DataFrame, title: str) -> None:
-    """The heatmap as a table."""
-    columns = [
-        "AM",
-        "name",
-        "role",
-        "book",
-        ">units",
-        ">capacity",
-        ">used",
-        "band",
-        "binding limit",
-        ">accounts",
-        ">ARR",
-    ]
-    rows = [
-        (
-            row["am_id"],
-            row["name"],
-            row["role"],
-            row["book"],
-            f"{row['units']:,.1f}",
-            f"{row['capacity']:,.1f}",
-            percent(row["utilization"]),
-            row["band"],
-            f"{row['binding']} {percent(row['binding_share'])}".strip(),
-            f"{row['accounts']:,}",
-            dollars(row["arr"]),
-        )
-        for row in frame.to_dict("records")
-    ]
-    console().print(table(title, columns, rows, bands={7: "band"}))

@@ -15,7 +15,7 @@ from rebalancer.cli.output import say
 def demo(out: str, as_json: bool) -> int:
     """Rebalance the sample book that comes with rebalancer, and show what came out and where."""
     from rebalancer.book import load_book
-    from rebalancer.cli.books import print_heatmap
+    from rebalancer.cli.heatmap import print_books
     from rebalancer.cli.propose import Signals, run_proposal
     from rebalancer.engine import Stop
     from rebalancer.insight.heatmap import heatmap
@@ -26,7 +26,7 @@ def demo(out: str, as_json: bool) -> int:
     if not as_json:
         say(f"The sample book: {place}")
         heat = heatmap(book)
-        print_heatmap(heat, f"As it stands: {len(book.accounts):,} accounts in {len(heat)} books")
+        print_books(heat, f"As it stands: {len(book.accounts):,} accounts in {len(heat)} books")
     options = {"scope": "full", "time_limit": 30.0, "gap": 0.0}
     with Signals(Stop()) as signals:
         return run_proposal(book, None, out, as_json, strict=False, detailed=False, options=options, signals=signals)

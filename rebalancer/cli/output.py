@@ -21,7 +21,12 @@ SHOWN_FAULTS = 20
 LONGEST_ESCAPE = 10
 """Characters of the longest escape, `\\U0001f600`."""
 
-PLAIN_WIDTH = 160
+WIDE = 130
+"""Columns of a terminal on which names are not shortened."""
+
+SHORT_NAME = 15
+
+PLAIN_WIDTH = 180
 """Columns of a table that does not go to a terminal."""
 
 
@@ -113,6 +118,11 @@ def table(
             cells[index].stylize(styles.get(row[index].split()[-1], ""))
         built.add_row(*cells)
     return built
+
+
+def shortened(name: str) -> str:
+    """A name as long as a narrow terminal has room for."""
+    return name if len(name) <= SHORT_NAME or console().width >= WIDE else f"{name[: SHORT_NAME - 3].rstrip()}..."
 
 
 def counted(number: int, noun: str) -> str:

@@ -42,6 +42,8 @@ CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
               help="full: every book ends within its limits. repair: cure only what is triggered.")  # fmt: skip
 @click.option("--measure", type=click.Choice(["revenue_at_risk", "accounts", "units"]), default=None,
               help="What disruption is. Default: the model's, revenue_at_risk.")  # fmt: skip
+@click.option("--relieve", multiple=True, metavar="AM",
+              help="Let this book end at the model's relief, 85 % of capacity, or below. Repeatable.")  # fmt: skip
 @click.option("--time-limit", type=Duration(), default="60s", show_default=True, help="Time to search.")
 @click.option("--gap", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
               help="Stop once the disruption is proven within this share of the least; 0: until proven.")  # fmt: skip

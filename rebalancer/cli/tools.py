@@ -7,13 +7,17 @@ from collections.abc import Callable
 
 import click
 
+from rebalancer.cli.calibrate import calibrate
 from rebalancer.cli.options import json_option
 from rebalancer.cli.output import console, emit_json, say, table
 
 
-@click.group(short_help="List the coverage models, or show one.")
+@click.group(short_help="List, show or calibrate coverage models.")
 def models() -> None:
-    """List the coverage models, or show one with everything it inherits."""
+    """List the coverage models, show one with everything it inherits, or calibrate one to a book."""
+
+
+models.add_command(calibrate)
 
 
 @models.command("list")

@@ -13,7 +13,14 @@ from typing import Annotated, Any, Literal, get_args
 import tomlkit
 from pydantic import BeforeValidator, Field, model_validator
 
+from rebalancer.coverage.holds import Holds
+from rebalancer.coverage.programme import Programme
+from rebalancer.coverage.scorecard import Scorecard
 from rebalancer.coverage.section import NO_LIMIT, Days, Limit, Positive, Section, Share, Steps, Tier, lifted
+from rebalancer.coverage.service import Service
+from rebalancer.coverage.sizing import Sizing
+from rebalancer.coverage.touch_model import TouchModel
+from rebalancer.coverage.triggers import Heatmap, Triggers
 from rebalancer.tables import TIERS
 
 Measure = Literal["revenue_at_risk", "accounts", "units"]
@@ -220,17 +227,25 @@ class CoverageModel(Section):
     limits: Limits = Limits()
     bands: Bands = Bands()
     benchmarks: dict[Tier, tuple[int, Limit]] = Field(default_factory=dict)
+    heatmap: Heatmap = Heatmap()
+    triggers: Triggers = Triggers()
     disruption: Disruption
     pods: Pods = Pods()
     csm: CsmLoad
     locks: Locks = Locks()
+    holds: Holds = Holds()
     families: Families = Families()
+    programme: Programme = Programme()
     pools: Pools = Pools()
     budgets: Budgets = Budgets()
     fatigue: Fatigue = Fatigue()
     headcount: Headcount = Headcount()
     fairness: Fairness = Fairness()
     balance: Balance = Balance()
+    service: Service = Service()
+    scorecard: Scorecard = Scorecard()
+    touch_model: TouchModel = TouchModel()
+    sizing: Sizing = Sizing()
 
     @model_validator(mode="after")
     def _tiers_complete_and_in_order(self) -> CoverageModel:

@@ -41,6 +41,8 @@ def keep(proposal: Proposal, account_id: str, *, time_limit: float = TIME_LIMIT,
     base = replace(base, csm_id=snapshot.csms.ids[csm] if csm_stays else "")
     if not snapshot.owner_present[place]:
         why = "it has no owner." if not row["from_am"] else f"its owner {row['from_am']} has left."
+        if snapshot.accounts.holds.due[place]:
+            why = f"the hold of its AE {row['from_am']} is over."
         return replace(base, answer="nothing_to_keep", why=why, csm_id="")
     if not row["moved"] and (not row["csm_changed"] or not csm_stays):
         also = f" Its CSM {row['from_csm']} has left and cannot be kept." if row["csm_changed"] else ""

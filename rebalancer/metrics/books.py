@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rebalancer.limits import count_limits
+from rebalancer.metrics.benchmarks import benchmark_frame, tier_counts
 from rebalancer.snapshot import CSM_FULL_LOAD, NONE, Snapshot
 from rebalancer.tables import TIERS
 from rebalancer.units import HUNDREDTHS
@@ -116,12 +117,21 @@ def csms_frame(snapshot: Snapshot, to_csm: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)[["csm_id", "load_before", "load_after", "accounts_before", "accounts_after"]]
 
 
+def managers(snapshot: Snapshot) -> list[str]:
+    """The manager of each book; of a pool those of its members, joined by `; `."""
+    ams, found = snapshot.book.ams, [set[str]() for _ in snapshot.ams.ids]
+    for book, manager in zip(snapshot.ams.numbers(ams["am_id"]).tolist(), ams["manager"], strict=True):
+        found[book].add(manager)
+    return ["; ".join(sorted(names - {""})) for names in found]
+
+
 def heatmap_frame(snapshot: Snapshot) -> pd.DataFrame:
     """One row per AM as the book stands: am_id, name, role, book, units, capacity, utilization, band, binding,
-    binding_share (of the binding limit that is used), accounts, arr, one count per tier; fullest first.
+    binding_share (of the binding limit that is used), accounts, arr, one count per tier, the columns of
+    `benchmark_frame`, manager and region (of its AMs, joined by `; `); fullest first.
     """
-    ams, accounts = snapshot.ams, snapshot.accounts
-    now = load(snapshot, accounts.owner)
+    ams, owner = snapshot.ams, snapshot.accounts.owner
+    now, tiers = load(snapshot, owner), tier_counts(snapshot, owner)
     frame = pd.DataFrame(
         {
             "am_id": ams.ids,
@@ -136,21 +146,11 @@ def heatmap_frame(snapshot: Snapshot) -> pd.DataFrame:
             "binding_share": np.round(now.strain, ROUNDING),
             "accounts": now.accounts,
             "arr": now.arr,
-            **{
-                tier: snapshot.per_am(accounts.owner, (accounts.tier == code).astype(np.int64))
-                for code, tier in enumerate(TIERS)
-            },
+            **{tier: tiers[:, code] for code, tier in enumerate(TIERS)},
+            **benchmark_frame(snapshot).drop(columns="am_id"),
+            "manager": managers(snapshot),
+            "region": ["; ".join(sorted(tags)) for tags in ams.tags["region"]],
         }
     )
     order = np.lexsort((frame.index, -now.utilization, -now.strain))
     return frame.iloc[order].reset_index(drop=True)
-
-
-def triggered(snapshot: Snapshot) -> np.ndarray:
-    """Per AM: the book as it stands is above `trigger` of its units or above a limit on counts."""
-    now, trigger = snapshot.held, snapshot.model.limits.trigger
-    over = np.array([int(u) > int(c) * trigger for u, c in zip(now, snapshot.ams.capacity, strict=True)], dtype=bool)
-    for found in count_limits(snapshot):
-        counts = found.counts(snapshot, snapshot.accounts.owner)
-        over |= np.array([x is not None and c > x for c, x in zip(counts, found.limit, strict=True)], dtype=bool)
-    return over & ~snapshot.ams.departed

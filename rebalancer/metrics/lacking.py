@@ -18,6 +18,8 @@ def _has(book: Book, name: str) -> bool:
     if not column:
         return len(frame) > 0
     values = frame[column]
+    if pd.api.types.is_integer_dtype(values):
+        return bool((values != 0).any())  # money: a blank amount is read as 0
     return bool((values.map(len) > 0).any() if _is_list(values) else (values.notna() & (values != "")).any())
 
 

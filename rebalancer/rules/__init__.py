@@ -10,6 +10,7 @@ from rebalancer.rules.fairness import Fairness
 from rebalancer.rules.families import Families
 from rebalancer.rules.fatigue import Fatigue
 from rebalancer.rules.floor import Floor
+from rebalancer.rules.global_programme import GlobalProgramme
 from rebalancer.rules.locks import Locks
 from rebalancer.rules.one_seat import OneSeat
 from rebalancer.rules.open_headcount import OpenHeadcount
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     Families(),
     Locks(),
     Fatigue(),
+    GlobalProgramme(),
     Pods(),
     PodContinuity(),
     PodSize(),

@@ -46,8 +46,8 @@ def _floored(hundredths: np.ndarray) -> np.ndarray:
 def _cohort_average(snapshot: Snapshot, arcs: Arcs, compared: np.ndarray) -> np.ndarray:
     ams, accounts = snapshot.ams, snapshot.accounts
     label = connected(arcs.account, arcs.am, len(accounts), len(ams))
-    held = snapshot.per_am(np.where(snapshot.owner_departed, NONE, accounts.owner), accounts.units)
-    homeless = (accounts.owner == NONE) | snapshot.owner_departed
+    held = snapshot.per_am(np.where(snapshot.owner_present, accounts.owner, NONE), accounts.units)
+    homeless = ~snapshot.owner_present
     to_place = np.zeros(label.max() + 1, dtype=np.int64)
     np.add.at(to_place, label[: len(accounts)][homeless], accounts.units[homeless])
     books = pd.DataFrame(

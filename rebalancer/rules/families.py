@@ -44,7 +44,7 @@ class FamilyArcs:
         self.snapshot, self.dissolved = snapshot, dissolved
         accounts = snapshot.accounts
         self.alone = (accounts.family < 0) | dissolved
-        self.owner = accounts.owner.tolist()
+        self.owner = np.where(accounts.holds.due, NONE, accounts.owner).tolist()
         self.csm = accounts.csm.tolist()
         self.assign_to = accounts.assign_to.tolist()
         self.profile = accounts.profile.tolist()

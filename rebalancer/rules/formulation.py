@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rebalancer.errors import Faults
-from rebalancer.problem import Gates, Problem
+from rebalancer.problem import Problem
 from rebalancer.rules.admission import admitted
 from rebalancer.rules.arcs import COMPACT, Arcs, starts
 from rebalancer.rules.contradictions import refuse_contradictions
+from rebalancer.rules.gating import Gating, gated
 from rebalancer.rules.levels import level_names, levels_of
 from rebalancer.rules.one_seat import check_every_account_has_a_seat
 from rebalancer.rules.open_headcount import OpenHeadcount
@@ -57,7 +58,9 @@ def formulate(snapshot: Snapshot, rules: tuple[Rule, ...]) -> Formulation:
     faults.raise_errors()
     group_of = np.empty(len(snapshot.accounts), dtype=np.int64)
     group_of[arcs.account] = arcs.group if arcs.are_single else arcs.group[arcs.arc]
-    problem = _problem(snapshot, arcs, ((rule.name, block) for rule in rules for block in rule.rows(snapshot, arcs)))
+    gating = gated((block for rule in rules for block in rule.gates(snapshot, arcs)), arcs)
+    blocks = ((rule.name, block) for rule in rules for block in rule.rows(snapshot, arcs))
+    problem = _problem(snapshot, arcs, blocks, gating)
     refuse_contradictions(problem)
     return Formulation(snapshot, arcs, problem, group_of)
 
@@ -93,7 +96,7 @@ def _without_legacy(snapshot: Snapshot, arcs: Arcs, eligible: np.ndarray) -> Arc
     return arcs.where(~broken | (others[arcs.account] == 0))
 
 
-def _problem(snapshot: Snapshot, arcs: Arcs, blocks: Iterator[tuple[str, RowBlock]]) -> Problem:
+def _problem(snapshot: Snapshot, arcs: Arcs, blocks: Iterator[tuple[str, RowBlock]], gating: Gating) -> Problem:
     first = starts(arcs.group)
     leader = arcs.first_of_arc(arcs.account)[first]
     today = np.full(len(first), -1)
@@ -108,8 +111,8 @@ def _problem(snapshot: Snapshot, arcs: Arcs, blocks: Iterator[tuple[str, RowBloc
         arc_book=_books(arcs),
         today=today,
         rows=tabulated(blocks, level_names(snapshot), arcs),
-        gates=Gates(),
-        levels=levels_of(arcs),
+        gates=gating.gates,
+        levels=levels_of(arcs, gating),
     )
 
 

@@ -9,6 +9,8 @@ from rebalancer.rules.arcs import Arcs
 from rebalancer.rules.balance import BALANCE
 from rebalancer.rules.fairness import FAIRNESS
 from rebalancer.rules.fit import fit_costs
+from rebalancer.rules.gating import Gating
+from rebalancer.rules.global_programme import OVERLAP, overlap_counts
 from rebalancer.rules.rule import OVERLOAD
 from rebalancer.snapshot import Snapshot
 
@@ -22,21 +24,22 @@ def level_names(snapshot: Snapshot) -> list[str]:
     """The levels of a run, in order."""
     continuity = [] if snapshot.measure == "revenue_at_risk" else [CONTINUITY]
     fairness = [] if snapshot.model.fairness.loss_share is None else [FAIRNESS]
-    return [OVERLOAD, DISRUPTION, *continuity, *fairness, BALANCE, FIT, TIES]
+    overlap = [OVERLAP] if overlap_counts(snapshot) else []
+    return [OVERLOAD, DISRUPTION, *continuity, *overlap, *fairness, BALANCE, FIT, TIES]
 
 
-def levels_of(arcs: Arcs) -> tuple[Level, ...]:
-    """Every level with the cost of each arc; no gate costs anything."""
-    snapshot, no_gate = arcs.snapshot, np.zeros(0, dtype=np.int64)
+def levels_of(arcs: Arcs, gating: Gating) -> tuple[Level, ...]:
+    """Every level with the cost of each arc and of each gate."""
+    snapshot = arcs.snapshot
     tolerance = float(snapshot.model.limits.overload_tolerance)
     return tuple(
-        Level(name, _arc_cost(arcs, name), no_gate, tolerance if name == OVERLOAD else 0.0)
+        Level(name, _arc_cost(arcs, name), gating.cost_at(name), tolerance if name == OVERLOAD else 0.0)
         for name in level_names(snapshot)
     )
 
 
 def _arc_cost(arcs: Arcs, name: str) -> np.ndarray:
-    if name in (OVERLOAD, FAIRNESS, BALANCE):  # rows alone have a price there
+    if name in (OVERLOAD, OVERLAP, FAIRNESS, BALANCE):  # rows or gates alone have a price there
         return np.zeros(arcs.n_arcs, dtype=np.int64)
     if name == DISRUPTION:
         return arcs.per_arc(arcs.snapshot.costs.of(arcs.account, arcs.am_changed, arcs.csm_changed))

@@ -42,7 +42,8 @@ def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[
             "no_seat",
             f"no AM may take the account {snapshot.accounts.ids[account]} ({TIERS[profile['tier']]}"
             f"{', ' + tags if tags else ''}): {whose}.",
-            "Widen an AM's tags or tiers, or fix a seat with assign_to.",
+            "Widen an AM's tags or tiers, or fix a seat with assign_to."
+            + (" A later ae_hold_until leaves it with its AE." if snapshot.accounts.holds.due[account] else ""),
             file="accounts",
         )
 
@@ -53,6 +54,8 @@ def _why_not_as_today(snapshot: Snapshot, account: int) -> str:
         return "it has no owner"
     if snapshot.owner_departed[account]:
         return f"its owner {snapshot.ams.ids[accounts.owner[account]]} has left"
+    if snapshot.accounts.holds.due[account]:
+        return f"the hold of its AE {snapshot.ams.ids[accounts.owner[account]]} is over"
     if snapshot.csm_departed[account]:
         return f"its CSM {snapshot.csms.ids[accounts.csm[account]]} has left"
     return "its seat is fixed"

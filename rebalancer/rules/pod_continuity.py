@@ -10,8 +10,8 @@ from rebalancer.snapshot import NONE, Snapshot
 
 class PodContinuity(Rule):
     """`prefer`: losing both is only priced. `never_both`: no customer loses AM and CSM at once. `hard`: a customer with
-    a CSM loses both or neither. Lifted where the AM or the CSM has left, and where the side that the planner fixed
-    leaves no such seat.
+    a CSM loses both or neither. Lifted where the AM or the CSM has left or an AE hands over, and where the side that
+    the planner fixed leaves no such seat.
     """
 
     name = "pod_continuity"
@@ -23,7 +23,7 @@ class PodContinuity(Rule):
             return None
         accounts = snapshot.accounts
         fixed = (accounts.assign_to != NONE) | (accounts.assign_csm != NONE)
-        allowed = arcs.of_accounts(snapshot.owner_departed | snapshot.csm_departed)
+        allowed = arcs.of_accounts(snapshot.owner_departed | snapshot.csm_departed | accounts.holds.due)
         if mode == "never_both":
             allowed = allowed | ~(arcs.am_changed & arcs.csm_changed)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rebalancer.problem import HARD, NO_LIMIT
 from rebalancer.rules.arcs import COMPACT, Arcs
+from rebalancer.rules.gating import GateBlock
 from rebalancer.snapshot import Snapshot
 
 NO_ROW = -1
@@ -49,6 +50,10 @@ class Rule:
 
     def rows(self, snapshot: Snapshot, arcs: Arcs) -> Iterator[RowBlock]:
         """Limits over the arcs."""
+        return iter(())
+
+    def gates(self, snapshot: Snapshot, arcs: Arcs) -> Iterator[GateBlock]:
+        """What costs once however many arcs open it."""
         return iter(())
 
 

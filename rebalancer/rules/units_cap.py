@@ -15,6 +15,7 @@ class UnitsCap(Rule):
 
     The limit is `target * capacity` in scope full. In scope repair it is that for a book above `trigger * capacity`,
     and else the larger of that and what the book holds today, so nobody is pushed over and nobody is forced to shed.
+    A relieved book, one that the model names in `triggers.relieve_books`, ends at `relief * capacity` in either scope.
     """
 
     name = "units_cap"

@@ -20,7 +20,9 @@ OWNER_ROLES = ("am", "owner", "")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account today. `units` are hundredths, `weight` millionths of a CSM; `locked` means not lifted."""
+    """An account today. `units` are hundredths, `weight` millionths of a CSM; `locked` means not lifted, `due` that its
+    AE has to hand it over.
+    """
 
     account_id: str
     owner: str
@@ -39,6 +41,11 @@ class Account:
     health: Fraction | None
     owner_since: date | None
     excluded: bool
+    hold_until: date | None
+    expansion: int
+    gam: str
+    is_global: bool
+    due: bool = False
 
 
 def read_account(row: Record, model: CoverageModel, scales: Scales, day: date, present: Collection[str]) -> Account:
@@ -64,6 +71,10 @@ def read_account(row: Record, model: CoverageModel, scales: Scales, day: date, p
         health=row.number("health"),
         owner_since=row.day("owner_since"),
         excluded=excluded,
+        hold_until=row.day("ae_hold_until"),
+        expansion=row.whole("expansion_arr_12m"),
+        gam=row.text("gam"),
+        is_global=row.flag("is_global") is True,
     )
 
 

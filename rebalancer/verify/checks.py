@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from rebalancer.verify.global_programme import unsaid
 from rebalancer.verify.ledger import Ledger
 from rebalancer.verify.overall import budgets, families, pod_size
 from rebalancer.verify.plan import Plan
@@ -71,6 +72,13 @@ def _seat_check(rule: str) -> Check:
     return check
 
 
+def global_programme(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
+    """Accounts of a GAM's own book stay, and the warnings say what the programme lacks."""
+    yield from _seat_check("global_programme")(ledger, plan)
+    for message in unsaid(ledger, plan.warnings):
+        yield Violation("global_programme", message)
+
+
 def _elastic_check(rule: str) -> Check:
     def check(ledger: Ledger, plan: Plan) -> Iterator[Violation]:
         del ledger
@@ -84,5 +92,5 @@ CHECKS: dict[str, Check] = {
     "one_seat": one_seat,
     **{rule: _elastic_check(rule) for rule in ELASTIC},
     **{rule: _seat_check(rule) for rule in SEAT_RULES},
-    **{check.__name__: check for check in (families, budgets, pod_size)},
+    **{check.__name__: check for check in (families, budgets, pod_size, global_programme)},
 }

@@ -14,8 +14,10 @@ import pandas as pd
 from rebalancer.coverage import BookLimits, CoverageModel
 from rebalancer.tables import TIERS
 from rebalancer.verify.accounts import Account, read_account, recently_moved, ultimate_parents
+from rebalancer.verify.holds import held_by_aes
 from rebalancer.verify.people import Am, Csm, read_am, read_csm
 from rebalancer.verify.pooling import read_books
+from rebalancer.verify.relief import relieved_books
 from rebalancer.verify.scales import Scales
 from rebalancer.verify.text import UnreadableError, as_day, columns_of, records
 
@@ -28,7 +30,9 @@ class Facts:
     """Everything the checks know about a team. `accounts` are those that are planned, `excluded` all others.
 
     `books` are the AMs who are in no pool, and the pools, each as one `Am`; `pool_of` is the pool of every member.
-    `roots` are the ultimate parents of all accounts, `tired` those whose AM changed too lately to change again.
+    `roots` are the ultimate parents of all accounts, `tired` those whose AM changed too lately to change again. What
+    AEs hold is locked, and what they have to hand over is due.
+    `relieved` are the books that end at the relief of the model at most.
     """
 
     model: CoverageModel
@@ -45,6 +49,7 @@ class Facts:
     csms: Mapping[str, Csm]
     pod_rows: tuple[PodRow, ...]
     pods_active: bool
+    relieved: frozenset[str]
 
     @classmethod
     def build(
@@ -67,12 +72,13 @@ class Facts:
         if not pods_active:  # then CSMs are no part of the plan, and assign_csm has no effect
             named = {key: account for key, account in everyone.items() if account.assign_csm}
             everyone |= {key: replace(account, assign_csm="") for key, account in named.items()}
-        return cls(
+        planned = {key: account for key, account in everyone.items() if not account.excluded}
+        facts = cls(
             model=model,
             scales=scales,
             day=day,
             scope=scope,
-            accounts={key: account for key, account in everyone.items() if not account.excluded},
+            accounts=planned,
             excluded={key: account for key, account in everyone.items() if account.excluded},
             roots=ultimate_parents(parents),
             tired=recently_moved(tables, model, day),
@@ -82,7 +88,10 @@ class Facts:
             csms=csms,
             pod_rows=pods,
             pods_active=pods_active,
+            relieved=relieved_books(tables, model, day, planned, pool_of),
         )
+        changed = held_by_aes(facts)
+        return replace(facts, accounts={**facts.accounts, **changed}) if changed else facts
 
     def book_of(self, am_id: str) -> str:
         """The book of an AM or a pool: the pool of a member, else the id itself."""
@@ -94,8 +103,8 @@ class Facts:
         return person is not None and person.departed
 
     def homeless(self, account: Account) -> bool:
-        """Whether the account has no owner, or one whose book has left."""
-        return not account.owner or self.am_departed(self.book_of(account.owner))
+        """Whether the account has no owner, one whose book has left, or an AE who has to hand it over."""
+        return account.due or not account.owner or self.am_departed(self.book_of(account.owner))
 
     def stays(self, account: Account, am_id: str) -> bool:
         """Whether that AM or pool stands for the book that the account is in today."""
@@ -156,6 +165,22 @@ class Facts:
             for root, members in found.items()
             if (usual and root not in policy.free) or root in policy.together
         }
+
+    @cached_property
+    def gams(self) -> dict[str, str]:
+        """The GAM of every account that has one: its own, else the only one that its family names."""
+        everyone = {**self.accounts, **self.excluded}
+        named: dict[str, set[str]] = {}
+        for account_id, account in everyone.items():
+            if account.gam:
+                named.setdefault(self.roots[account_id], set()).add(account.gam)
+        found = {}
+        for account_id, account in everyone.items():
+            of_family = named.get(self.roots[account_id], set())
+            gam = account.gam or (min(of_family) if len(of_family) == 1 else "")
+            if gam:
+                found[account_id] = gam
+        return found
 
     @cached_property
     def judged(self) -> dict[str, Account]:

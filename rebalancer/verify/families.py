@@ -16,6 +16,7 @@ from rebalancer.verify.fit import language, outside, region, skill, tier_segment
 from rebalancer.verify.seats import (
     departures,
     fatigue,
+    global_programme,
     legal_seats,
     locks,
     open_headcount,
@@ -29,7 +30,7 @@ Joint = Mapping[str, Sequence[Seat]]
 
 ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools)
 """What every member that comes to a book is tested for, with the family's highest tier."""
-KEPT = (region, locks, fatigue, pod_continuity)
+KEPT = (region, locks, fatigue, global_programme, pod_continuity)
 """What every member's seat keeps, as if it were alone; of a region, that of a new CSM."""
 
 
@@ -129,6 +130,8 @@ def _eligible(facts: Facts, coming: list[Account], book_id: str) -> bool:
     for account in coming:
         named = bool(account.assign_to) and facts.book_of(account.assign_to) == book_id
         judged = account if named else replace(account, assign_to="")
+        if account.due and facts.stays(account, book_id):
+            return False
         if any(rule(facts, judged, book_id, "") for rule in ELIGIBLE):
             return False
     return True

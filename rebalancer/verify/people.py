@@ -20,6 +20,7 @@ class Am:
     """
 
     am_id: str
+    role: str
     kind: str
     tiers: frozenset[str]
     role_tiers: frozenset[str]
@@ -63,6 +64,7 @@ def read_am(row: Record, model: CoverageModel, day: date) -> Am:
     capacity = int(100 * full * _ratio(row.number("fte")) * _ratio(row.number("ramp")) // 1)
     return Am(
         am_id=row.key,
+        role=row.text("role") or "regular",
         kind=row.choice("book", BOOK_KINDS) or model.books.default,
         tiers=row.tags("tiers"),
         role_tiers=frozenset(role.tiers if role else ()),

@@ -32,6 +32,7 @@ def pooled(pool_id: str, members: list[Am]) -> Am:
     takers = [am for am in here if am.receives]
     return Am(
         am_id=pool_id,
+        role="pool",
         kind="pooled",
         tiers=union(here, lambda am: am.tiers),
         role_tiers=frozenset(),

@@ -119,6 +119,8 @@ def _book_rows(facts: Facts, am: Am, load: Load, before: Load | None) -> Iterato
 def units_limit(facts: Facts, am: Am, before: int | None) -> int:
     """Hundredths of units a book may end with; `before` is its load today, which counts in scope repair only."""
     limits = facts.model.limits
+    if am.am_id in facts.relieved:
+        return int(am.capacity * Fraction(min(limits.target, facts.model.triggers.relief)) // 1)
     target = int(am.capacity * Fraction(limits.target) // 1)
     triggered = before is not None and before > am.capacity * Fraction(limits.trigger)
     return target if before is None or triggered else max(before, target)

@@ -64,11 +64,15 @@ def pools(facts: Facts, account: Account, am_id: str, _: str) -> str:
 
 
 def locks(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
-    """A locked account keeps AM and CSM, unless that CSM leaves; an assigned seat is the seat it gets."""
+    """A locked account keeps AM and CSM, unless that CSM leaves; one that is due leaves its AE; an assigned seat is the
+    seat it gets.
+    """
     if account.assign_to and facts.book_of(am_id) != facts.book_of(account.assign_to):
         return f"goes to {am_id}, and assign_to names {account.assign_to}"
     if account.assign_csm and csm_id != account.assign_csm:
         return f"goes to CSM {csm_id or 'none'}, and assign_csm names {account.assign_csm}"
+    if account.due and facts.stays(account, am_id):
+        return f"stays with the AE {account.owner}, whose hold is over"
     if account.locked and not facts.stays(account, am_id):
         return f"is locked at {account.owner} and goes to {am_id}"
     csm_leaves = facts.pods_active and facts.csm_departed(account.csm)
@@ -85,6 +89,16 @@ def fatigue(facts: Facts, account: Account, am_id: str, _: str) -> str:
         return ""
     quarters = facts.model.fatigue.quarters
     return f"changed its AM within the last {quarters} quarters and goes from {account.owner} to {am_id}"
+
+
+def global_programme(facts: Facts, account: Account, am_id: str, _: str) -> str:
+    """An account that its own GAM owns stays there, unless the GAM left or the planner names another AM."""
+    owner = account.owner
+    if not owner or facts.gams.get(account.account_id) != owner or facts.stays(account, am_id):
+        return ""
+    if account.assign_to or facts.homeless(account):
+        return ""
+    return f"is owned by {owner}, its GAM, and goes to {am_id}"
 
 
 def pods(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
@@ -129,7 +143,7 @@ def _discontinuous(facts: Facts, account: Account, am_id: str, csm_id: str) -> s
     mode = facts.model.pods.continuity
     if not facts.pods_active or mode == "prefer":
         return ""
-    if facts.am_departed(facts.book_of(account.owner)) or facts.csm_departed(account.csm):
+    if account.due or facts.am_departed(facts.book_of(account.owner)) or facts.csm_departed(account.csm):
         return ""
     am, csm = changes(facts, account, am_id, csm_id)
     if mode == "never_both" and am and csm:
@@ -167,6 +181,7 @@ PERSONAL_RULES: dict[str, SeatRule] = {
     "pools": pools,
     "locks": locks,
     "fatigue": fatigue,
+    "global_programme": global_programme,
 }
 
 SEAT_RULES: dict[str, SeatRule] = {**PERSONAL_RULES, "pods": pods, "pod_continuity": pod_continuity}

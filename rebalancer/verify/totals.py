@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from rebalancer.verify.figures import shown
+from rebalancer.verify.global_programme import pairs
 from rebalancer.verify.plan import Plan
 from rebalancer.verify.text import exact
 from rebalancer.verify.violation import Violation
@@ -63,12 +64,18 @@ def _levels(plan: Plan, proposal: Mapping[str, Any], measure: str) -> Iterator[V
         recounted["continuity"] = sum(change.csm + (change.am and change.csm) for change in changes)
     elif any(level.get("name") == "continuity" for level in levels):
         yield Violation("recount", f"{FILE}, levels: continuity is no level of the measure {measure}")
+    overlap = pairs(plan.ledger, plan.seats)
+    if overlap is not None:
+        recounted["overlap"] = overlap
+    elif any(level.get("name") == "overlap" for level in levels):
+        yield Violation("recount", f"{FILE}, levels: overlap is no level of a plan without GAMs, nor where it is off")
     for name, value in recounted.items():
         found = [level for level in levels if level.get("name") == name]
         if len(found) != 1:
             yield Violation("recount", f"{FILE}, levels: {name} is there {len(found)} times, and belongs there once")
+        deciding = proposal.get("status") == "optimal" and name != "overlap"
         for level in found:
-            yield from _level(level, name, value, proven=proposal.get("status") == "optimal")
+            yield from _level(level, name, value, proven=deciding)
 
 
 def _level(level: Mapping[str, Any], name: str, value: int, *, proven: bool) -> Iterator[Violation]:
