@@ -56,7 +56,7 @@ _LISTED = (
     Case("wide-csm-8k", "wide-csm", 8_000, 48, 60, 0.001, 60),
     Case("regional-10k", "regional", 10_000, 200, 60, 0.0001, 60),
     Case("regional-csm-10k", "regional-csm", 10_000, 200, 60, 0.001, 60),
-    Case("pods-10k", "pods", 10_000, 200, 50, 0.003, 60),
+    Case("pods-10k", "pods", 10_000, 200, 55, 0.003, 60),
     Case("wide-10k", "wide", 10_000, 200, 170, 0.003, 180),
     Case("wide-csm-10k", "wide-csm", 10_000, 200, 170, 0.003, 180),
     Case("regional-100k", "regional", 100_000, 2_000, 130, 0.001, 150, QUICK),

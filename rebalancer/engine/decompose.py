@@ -199,7 +199,7 @@ class Approach:
         """Whether it is the whole's turn: at once where the problem is small, then the more time the fewer choices."""
         if choices > FEW_ARCS:
             return False
-        return first or self.spent["core"] * choices < self.spent["improve"] * FEW_ARCS
+        return first or 3 * self.spent["core"] * choices < self.spent["improve"] * FEW_ARCS
 
     def _find_one(self) -> None:
         """Without a plan, look for one in growing cores, and among all arcs in the end."""
