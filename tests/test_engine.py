@@ -603,6 +603,25 @@ def test_a_stop_during_the_search_ends_it_with_a_plan_soon():
     assert problem.is_complete(outcome.chosen)
 
 
+def test_what_was_proven_of_legal_plans_is_not_claimed_of_one_that_is_not(monkeypatch):
+    """A stop comes after the search for a legal plan, of which there is none, so that its bound rises above any cost."""
+    stop = Stop()
+
+    class StopsAfterLegal(component.Approach):
+        def run(self, plan, effort):
+            found = super().run(plan, effort)
+            stop.request()
+            return found
+
+    monkeypatch.setattr(component, "Approach", StopsAfterLegal)
+    units = [10 + place % 7 for place in range(300)]
+    problem = problem_of(**two_books(units, [1_000, 1_000], [100 + place % 50 for place in range(300)]))
+    outcome = solve(problem, Options(time_limit=20, workers=1), stop)
+    level = outcome.level("disruption")
+    assert not outcome.legal
+    assert level.certificate_bound <= level.bound <= level.value
+
+
 def test_a_stop_while_the_model_is_being_built_is_not_lost(monkeypatch):
     stop, problem = Stop(), hard_to_prove()
 

@@ -108,6 +108,7 @@ class _Search:
         self.from_solver = self.timed_out = False
         self.multipliers: dict[int, Multipliers] = {}
         self.certified: dict[int, int] = {}
+        self.certified_for: dict[int, tuple[tuple[tuple[int, int], ...], bool]] = {}
         self.approaches: dict[tuple[int, tuple[tuple[int, int], ...], bool], Approach] = {}
         self.warnings: list[str] = []
         self._solved_legal: Answer | None = None
@@ -227,6 +228,7 @@ class _Search:
         later = level > (2 if "continuity" in self.names else 1)
         reuse = self._solved_legal if level == 1 else None
         task = Task(level, within, legal)
+        self._forget_other_tasks(task)
         if level > 1:
             self._rearrange(task)
             if self.values[level] == floor:
@@ -321,18 +323,25 @@ class _Search:
                 approach = Approach(self.problem, task, self.stop, partial(self._note, task))
                 self.approaches[task.level, task.within, task.legal] = approach
             found = self.approaches[task.level, task.within, task.legal].run(hint, effort)
-            self._certify(task.level, found.multipliers, found.certified)
+            self._certify(task, found.multipliers, found.certified)
             return found.answer
         watch = partial(self._watch, task) if task.level == 1 or (task.level == 0 and self.pass_on) else None
         answer = minimise(self.problem, task, hint, effort, self.stop, watch)
         if answer.status != "infeasible" and task.level in CERTIFIED:
-            self._certify(task.level, *certify(self.problem, task, self.stop))
+            self._certify(task, *certify(self.problem, task, self.stop))
         return answer
 
-    def _certify(self, level: int, multipliers: Multipliers, certified: int) -> None:
+    def _certify(self, task: Task, multipliers: Multipliers, certified: int) -> None:
         """Keep what the certificate proves of a level, in its latest task."""
-        if level in CERTIFIED:
-            self.multipliers[level], self.certified[level] = multipliers, certified
+        if task.level in CERTIFIED:
+            self.multipliers[task.level], self.certified[task.level] = multipliers, certified
+            self.certified_for[task.level] = (task.within, task.legal)
+
+    def _forget_other_tasks(self, task: Task) -> None:
+        """What was proven of legal plans says nothing of those that are not."""
+        if self.certified_for.get(task.level) != (task.within, task.legal):
+            self.certified.pop(task.level, None)
+            self.multipliers.pop(task.level, None)
 
     def _among_open(self, task: Task, hint: np.ndarray | None, effort: Effort) -> Answer:
         """The solver on the arcs that are not closed; the others are not even built."""
