@@ -604,7 +604,7 @@ def test_a_stop_during_the_search_ends_it_with_a_plan_soon():
 
 
 def test_what_was_proven_of_legal_plans_is_not_claimed_of_one_that_is_not(monkeypatch):
-    """A stop comes after the search for a legal plan, of which there is none, so that its bound rises above any cost."""
+    """A stop comes after the search for a legal plan, of which there is none, so its bound rises above any cost."""
     stop = Stop()
 
     class StopsAfterLegal(component.Approach):
