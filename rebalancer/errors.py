@@ -110,6 +110,22 @@ class CheckFailed(RebalancerError):
     exit_code = 7
 
 
+class StalePlan(RebalancerError):
+    """The book is no longer the one that a proposal was made for. `changes` names everything that differs."""
+
+    exit_code = 8
+
+    def __init__(self, message: str, changes: Iterable[str] = ()) -> None:
+        self.changes = tuple(changes)
+        super().__init__(message)
+
+
+class Busy(RebalancerError):
+    """Somebody else is writing, and did not finish in the time this command waits."""
+
+    exit_code = 75
+
+
 class Interrupted(RebalancerError):
     """The user or the system asked to stop before there was a plan to keep."""
 

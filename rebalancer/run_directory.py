@@ -25,15 +25,19 @@ FRAMES = ("assignments", "moves", "books", "csms")
 TIMINGS = "timings.json"
 """Differs from run to run, so it stands outside every hash."""
 
+EDITABLE = ("moves.xlsx",)
+"""Files for people to write into. The manifest lists them apart; `verify` reads what else was changed in them."""
+
 
 def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] | None = None) -> Path:
     """Write the run directory of a proposal at `path` and return it; `extra` are files by name beside its own.
 
-    An earlier run at that place is replaced; anything else that is there is left alone with a `UsageError`. The
-    directory appears whole or not at all, even where the process is killed.
+    An earlier run at that place is replaced, unless somebody wrote into its moves.xlsx; that, and anything else that is
+    there, is left alone with a `UsageError`. The directory appears whole or not at all, even where the process is
+    killed.
     """
     target = Path(path)
-    _refuse_foreign(target)
+    refuse_foreign(target)
     certificate = {CERTIFICATE: to_bytes(proposal.certificates)} if proposal.certificates else {}
     files = {**(extra or {}), **certificate, **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
     try:
@@ -53,12 +57,17 @@ def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] |
     return target
 
 
-def read_run(path: str | Path) -> Proposal:
-    """The proposal of a run directory, from its own `inputs/`; the caller's paths are not read."""
+def read_run(path: str | Path, *, whole: bool = True) -> Proposal:
+    """The proposal of a run directory, from its own `inputs/`; the caller's paths are not read.
+
+    Raises `InvalidInput` where a file is not as the manifest says, but for files that people write into; not where
+    `whole` is False.
+    """
     folder = Path(path)
     if not (folder / MANIFEST).is_file():
         raise UsageError(f'"{folder}" is no run directory: it has no {MANIFEST}. `rebalancer propose` writes one.')
-    _refuse_changed(folder)
+    if whole:
+        _refuse_changed(folder)
     try:
         record = json.loads((folder / "proposal.json").read_text(encoding="utf-8"))
         book = load_book(folder / "inputs", accept=("lookalike", "large"), allow_empty=True)
@@ -71,6 +80,19 @@ def read_run(path: str | Path) -> Proposal:
             f'"{folder}" can\'t be read as a run: {error}. Check it with `rebalancer verify`.'
         ) from None
     return Proposal(book, model, record, assignments, moves, books, csms, {}, certificates)
+
+
+def run_id_of(path: str | Path) -> str:
+    """The id of the run in a directory, read from its `proposal.json` alone."""
+    folder = Path(path)
+    if not holds_run(folder):
+        raise UsageError(f'"{folder}" is no run directory: it has no {MANIFEST}. `rebalancer propose` writes one.')
+    try:
+        return str(json.loads((folder / "proposal.json").read_text(encoding="utf-8"))["run_id"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RebalancerError(
+            f'"{folder}" can\'t be read as a run: {error}. Check it with `rebalancer verify`.'
+        ) from None
 
 
 def _refuse_changed(folder: Path) -> None:
@@ -140,12 +162,12 @@ def json_text(value: Any) -> str:
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes], timings: Any) -> None:
-    hashes = {}
+    hashes: dict[str, dict[str, str]] = {"files": {}}
     for name, data in sorted(files.items()):
-        hashes[name] = hashlib.sha256(data).hexdigest()
+        hashes.setdefault("editable" if name in EDITABLE else "files", {})[name] = hashlib.sha256(data).hexdigest()
         _write(folder / name, data)
     _write(folder / TIMINGS, json_text(dict(timings)).encode("utf-8"))
-    _write(folder / MANIFEST, json_text({"schema_version": 1, "files": hashes}).encode("utf-8"))
+    _write(folder / MANIFEST, json_text({"schema_version": 1, **hashes}).encode("utf-8"))
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -156,8 +178,24 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _refuse_foreign(target: Path) -> None:
+def refuse_foreign(target: Path) -> None:
+    """Raise `UsageError` where a run can't be written at a place because of what is there."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UsageError(f'"{target}" is not a directory. Choose another place with --out.')
     if target.is_dir() and any(target.iterdir()) and not holds_run(target):
         raise UsageError(f'"{target}" holds files that are not a run. Choose an empty or new place with --out.')
+    for name in _written_into(target):
+        raise UsageError(
+            f'somebody wrote into "{target / name}", which a new run would replace. Use it with '
+            "`rebalancer import-decisions` or move it away, or choose another place with --out."
+        )
+
+
+def _written_into(folder: Path) -> list[str]:
+    """The files for people that are no longer as they were written."""
+    try:
+        listed = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["editable"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    files = [name for name in listed if name in EDITABLE and (folder / name).is_file()]
+    return [name for name in files if hashlib.sha256((folder / name).read_bytes()).hexdigest() != listed[name]]

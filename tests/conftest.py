@@ -37,3 +37,22 @@ def run(capsys, tmp_path, monkeypatch):
         return Result(ended.value.code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A private PostgreSQL server; see `stores.server`."""
+    from stores import server
+
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path):
+    """A new store of either kind."""
+    from stores import postgresql_store, sqlite_store
+
+    if request.param == "sqlite":
+        return sqlite_store(tmp_path)
+    return postgresql_store(request.getfixturevalue("postgresql"))

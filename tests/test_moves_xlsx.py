@@ -178,7 +178,7 @@ def test_equal_proposals_are_equal_bytes_hashed_verified_and_read_back(tables, t
     first, second = made.write(tmp_path / "a"), made.write(tmp_path / "b")
     data = [(tmp_path / place / FILE).read_bytes() for place in ("a", "b")]
     assert data[0] == data[1]
-    assert FILE in json.loads((tmp_path / "a" / "manifest.json").read_text())["files"]
+    assert FILE in json.loads((tmp_path / "a" / "manifest.json").read_text())["editable"]
     assert verify_run(first) == verify_run(second) == []
     assert read_run(first).run_id == made.run_id
 

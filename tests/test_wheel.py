@@ -49,6 +49,7 @@ def installed(wheel, tmp_path_factory):
 def test_the_wheel_holds_every_module_the_models_and_the_sample_book(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "rebalancer").rglob("*.py")}
+    modules.add("rebalancer/store/grants.sql")
     models = {f"rebalancer/shipped/models/{path.name}" for path in (ROOT / "models").glob("*.toml")}
     sample = {f"rebalancer/shipped/data/sample/{path.name}" for path in (ROOT / "data" / "sample").iterdir()}
     assert len(models) >= 5

@@ -26,7 +26,7 @@ SHOWN = 15
 Row = dict["Hashable", Any]
 
 
-@click.command(short_help="Hold the service of every tier and AM against what is owed.")
+@click.command(short_help="Hold service by tier and AM against what is owed.")
 @book_argument
 @click.option("--am", default=None, metavar="AM", help="One book: its tiers, months and accounts that lack service.")
 @model_option

@@ -38,7 +38,7 @@ def snapshot_of(
     return take_snapshot(loaded, resolved, "full", resolved.disruption.measure)
 
 
-@click.command(short_help="List everything that is wrong with BOOK; say where it stands.")
+@click.command(short_help="Say what is wrong with BOOK, and where it stands.")
 @book_argument
 @model_option
 @date_option

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Cell = Callable[[dict[Any, Any]], str]
 
 
-@click.command(short_help="Show every book by utilization; say what is wrong with one.")
+@click.command(short_help="Show books by utilization; say what is wrong with one.")
 @book_argument
 @click.option("--by", type=click.Choice(["manager", "region", "tier"]), default=None,
               help="The books of each manager, region or tier together.")  # fmt: skip

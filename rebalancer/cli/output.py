@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.errors import InvalidInput, RebalancerError, printable
+from rebalancer.errors import InvalidInput, RebalancerError, StalePlan, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,6 +86,8 @@ def _error_record(error: BaseException, code: int) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": type(error).__name__, "exit_code": code, "message": message}
     if isinstance(error, InvalidInput):
         record["faults"] = [vars(fault) for fault in error.faults]
+    if isinstance(error, StalePlan):
+        record["changes"] = list(error.changes)
     return record
 
 

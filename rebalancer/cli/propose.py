@@ -93,9 +93,11 @@ def run_proposal(
 ) -> int:
     """Propose, write, print; the exit code of the contract."""
     from rebalancer.plan import propose as propose_plan
-    from rebalancer.run_directory import write_run
+    from rebalancer.run_directory import refuse_foreign, write_run
     from rebalancer.surfaces.workbook import moves_workbook
 
+    if out is not None:
+        refuse_foreign(Path(out))  # before the search, not after it
     with _progress() as on_progress:
         proposal = propose_plan(book, model, stop=signals.stop, on_progress=on_progress, **options)
     extra, cut = moves_workbook(proposal)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from rebalancer.coverage.holds import Holds
 from rebalancer.coverage.programme import Programme
+from rebalancer.coverage.proposals import Proposals
 from rebalancer.coverage.scorecard import Scorecard
 from rebalancer.coverage.section import NO_LIMIT, Days, Limit, Positive, Section, Share, Steps, Tier, lifted
 from rebalancer.coverage.service import Service
@@ -244,6 +245,7 @@ class CoverageModel(Section):
     balance: Balance = Balance()
     service: Service = Service()
     scorecard: Scorecard = Scorecard()
+    proposals: Proposals = Proposals()
     touch_model: TouchModel = TouchModel()
     sizing: Sizing = Sizing()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -74,18 +74,23 @@ def _columns(measure: str) -> tuple[Column, ...]:
         Column("Next best seat", "next_best", "text", 18),
         Column("Its extra disruption", "next_best_extra_disruption", in_measure, 13),
         Column("Its drawback", "next_best_drawback", "long", 40),
-        Column("Decision", "", "entry", 12),
+        Column("Decision", "decision", "entry", 12),
         Column("Override", "", "entry", 14),
-        Column("Comment", "", "entry", 40),
+        Column("Comment", "comment", "entry", 40),
     )
 
 
-def moves_workbook(proposal: Proposal) -> tuple[dict[str, bytes], list[str]]:
-    """The file by its name, none where there are too many moves for a sheet, and what the reader must be told."""
+def moves_workbook(
+    proposal: Proposal, decided: Mapping[str, str] | None = None, comments: Mapping[str, str] | None = None
+) -> tuple[dict[str, bytes], list[str]]:
+    """The file by its name, none where there are too many moves for a sheet, and what the reader must be told.
+
+    `decided` and `comments`, by account, are what reviewers wrote of an earlier run.
+    """
     if len(proposal.moves) > MOST_ROWS:
         said = f"{FILE} was not written: {len(proposal.moves):,} moves are more than the {MOST_ROWS:,} rows of a sheet"
         return {}, [f"{said}. moves.csv has them all."]
-    sheet = _Sheet(proposal)
+    sheet = _Sheet(proposal, decided or {}, comments or {})
     data = sheet.written()
     cut = f"{sheet.cut:,} texts in {FILE} were cut to the {MOST_CHARACTERS:,} characters of a cell."
     return {FILE: data}, [f"{cut} moves.csv has them whole."] if sheet.cut else []
@@ -94,10 +99,11 @@ def moves_workbook(proposal: Proposal) -> tuple[dict[str, bytes], list[str]]:
 class _Sheet:
     """The workbook in the making; `cut` counts the texts that were too long."""
 
-    def __init__(self, proposal: Proposal) -> None:
+    def __init__(self, proposal: Proposal, decided: Mapping[str, str], comments: Mapping[str, str]) -> None:
         import xlsxwriter
 
         self.proposal, self.cut = proposal, 0
+        self.written_before = {"decision": decided, "comment": comments}
         self.columns = _columns(proposal.record["measure"])
         self.file = io.BytesIO()
         options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -122,7 +128,9 @@ class _Sheet:
         accounts = self.proposal.book.accounts
         names = pd.Series(accounts["name"].to_numpy(dtype=object), index=accounts["account_id"].to_numpy(dtype=object))
         moves = self.proposal.moves
-        return moves.assign(name=names.reindex(moves["account_id"].to_numpy(dtype=object)).to_numpy())
+        before = {name: [said.get(account, "") for account in moves["account_id"]]
+                  for name, said in self.written_before.items()}  # fmt: skip
+        return moves.assign(name=names.reindex(moves["account_id"].to_numpy(dtype=object)).to_numpy(), **before)
 
     def _write_head(self, sheet: Any) -> None:
         sheet.write_row(0, 0, [column.title for column in self.columns], self.book.add_format(HEADER))
@@ -144,6 +152,7 @@ class _Sheet:
         write: Callable[[Any, int, int, Any, Any], None] = {
             "text": self._write_text,
             "long": self._write_text,
+            "entry": self._write_text,
             "flag": self._write_flag,
         }.get(column.kind, self._write_number)
         scale = HUNDREDTHS if column.kind == "units" and column.source.startswith("next_best") else 1

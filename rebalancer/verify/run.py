@@ -16,10 +16,11 @@ from rebalancer.tables import TABLES
 from rebalancer.verify.audit import verify_tables
 from rebalancer.verify.text import UnreadableError, read_csv
 from rebalancer.verify.violation import Violation
+from rebalancer.verify.workbook import WORKBOOK, check_workbook
 
 MANIFEST = "manifest.json"
-UNLISTED = (MANIFEST, "timings.json")
-"""Files of a run directory that no manifest lists."""
+UNLISTED = (MANIFEST, "timings.json", f"~${WORKBOOK}", f".~lock.{WORKBOOK}#")
+"""Files of a run directory that no manifest lists: the last two lie there while the workbook is open."""
 
 
 def verify_run(path: str | Path) -> list[Violation]:
@@ -41,9 +42,13 @@ def verify_run(path: str | Path) -> list[Violation]:
 
 
 def check_manifest(folder: Path) -> Iterator[Violation]:
-    """A violation for every file that is changed, missing or not listed."""
+    """A violation for every file that is changed, missing or not listed, and for what else than its decisions was
+    changed in the workbook that people write into.
+    """
     try:
-        listed = _listed(_json(folder / MANIFEST))
+        manifest = _json(folder / MANIFEST)
+        listed = _listed(manifest)
+        editable = _editable(manifest)
     except UnreadableError as error:
         yield Violation("manifest", str(error))
         return
@@ -53,7 +58,12 @@ def check_manifest(folder: Path) -> Iterator[Violation]:
             yield Violation("manifest", f"{printable(name)} is listed and is not there")
         elif _sha256(folder / name) != sha256:
             yield Violation("manifest", f"{printable(name)} is not as it was written: its sha256 differs")
-    for name in sorted(present.difference(listed, UNLISTED)):
+    for name, sha256 in editable.items():
+        if name not in present:
+            yield Violation("manifest", f"{name} is listed and is not there")
+        elif _sha256(folder / name) != sha256:
+            yield from check_workbook(folder / name, folder)
+    for name in sorted(present.difference(listed, editable, UNLISTED)):
         yield Violation("manifest", f"{printable(name)} is there and is not listed")
 
 
@@ -63,6 +73,12 @@ def _listed(manifest: object) -> dict[str, object]:
     if not isinstance(files, dict):
         raise UnreadableError(f"{MANIFEST} lists no files")
     return files
+
+
+def _editable(manifest: object) -> dict[str, object]:
+    """The workbook, where the manifest lists it under `editable`; nothing else may be changed, whatever it says."""
+    named = manifest.get("editable", {}) if isinstance(manifest, dict) else {}
+    return {WORKBOOK: named[WORKBOOK]} if isinstance(named, dict) and WORKBOOK in named else {}
 
 
 def _sha256(file: Path) -> str:

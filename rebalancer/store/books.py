@@ -1,0 +1,186 @@
+"""Books: who owns what as far as the store knows, and how a newer file changes that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from rebalancer.errors import UsageError, printable
+from rebalancer.store.events import append
+from rebalancer.store.plan import Observed, Person, Seat
+from rebalancer.store.store import Work
+from rebalancer.store.tables import accounts, books, people, runs
+
+AT_ONCE = 500
+"""Ids in one IN list; SQLite takes no endless ones."""
+
+
+def book_named(connection: sa.Connection, name: str) -> sa.Row[Any]:
+    """The row of a book. Raises `UsageError` naming the books there are where it is unknown."""
+    row = connection.execute(sa.select(books).where(books.c.name == name)).first()
+    if row is None:
+        known = sorted(connection.execute(sa.select(books.c.name)).scalars())
+        there = f"It knows {', '.join(map(printable, known))}." if known else "It knows none yet."
+        raise UsageError(f'the store knows no book "{printable(name)}". {there}')
+    return row
+
+
+def observe_book(work: Work, name: str, seen: Observed) -> int:
+    """Take in what a file shows of a book, and hand back its number.
+
+    A file that is older than the newest one is not taken in. An owner counts as changed where the file differs from
+    the file before, not where it differs from what was applied since: the file may not show that yet.
+    """
+    row = work.connection.execute(sa.select(books).where(books.c.name == name)).first()
+    if row is None:
+        return _first(work, name, seen)
+    book = int(row.book_id)
+    if not _is_older(work, row, seen):
+        known = _known(work.connection, book)
+        _refuse_another(name, known, seen)
+        _take_in(work, book, name, known, seen)
+        _replace_people(work, book, seen.people)
+        values = {"as_of": seen.day, "accounts_sha256": seen.accounts_sha256}
+        work.connection.execute(books.update().where(books.c.book_id == book).values(values))
+    return book
+
+
+def _first(work: Work, name: str, seen: Observed) -> int:
+    values = {"name": name, "as_of": seen.day, "accounts_sha256": seen.accounts_sha256}
+    book = work.connection.execute(books.insert().values(values).returning(books.c.book_id)).scalar_one()
+    _take_in(work, int(book), name, {}, seen)
+    _replace_people(work, int(book), seen.people)
+    return int(book)
+
+
+def _is_older(work: Work, row: sa.Row[Any], seen: Observed) -> bool:
+    """The file is of an earlier day, or of the same day and was already followed by another."""
+    if seen.day != row.as_of or seen.accounts_sha256 == row.accounts_sha256:
+        return bool(seen.day < row.as_of)
+    same = (runs.c.book_id == row.book_id, runs.c.accounts_sha256 == seen.accounts_sha256)
+    same_day = runs.c.effective_date == seen.day
+    return work.connection.execute(sa.select(runs.c.run_id).where(*same, same_day)).first() is not None
+
+
+def _known(connection: sa.Connection, book: int) -> dict[str, sa.Row[Any]]:
+    rows = connection.execute(sa.select(accounts).where(accounts.c.book_id == book))
+    return {row.account_id: row for row in rows}
+
+
+def _refuse_another(name: str, known: Mapping[str, Any], seen: Observed) -> None:
+    common = sum(account in known for account in seen.seats)
+    if 2 * common < min(len(known), len(seen.seats)):
+        raise UsageError(
+            f'the run has {common:,} accounts in common with the book "{printable(name)}" of the store, which has '
+            f"{len(known):,}. It is of another book: give that its own name with --book."
+        )
+
+
+def _take_in(work: Work, book: int, name: str, known: Mapping[str, sa.Row[Any]], seen: Observed) -> None:
+    """Write what is new, changed and gone, and note it as one event."""
+    new = [(account, seat) for account, seat in seen.seats.items() if account not in known]
+    gone = [row for account, row in known.items() if account not in seen.seats]
+    updates, changes = [], [*map(_added, new), *map(_gone, gone)]
+    for account, row in known.items():
+        if account in seen.seats and (update := _update(row, seen.seats[account])) is not None:
+            updates.append({"of_book": book, "of_account": account, **update})
+            changes += _changed(row, update)
+    _write(work.connection, book, new, gone, updates)
+    if changes or not known:
+        rows = [{**change, "book_id": book} for change in changes]
+        append(work, "observed", {"day": seen.day, "accounts": len(seen.seats)}, book=name, changes=rows)
+
+
+def _update(row: sa.Row[Any], seat: Seat) -> dict[str, Any] | None:
+    """The columns of an account that a file changes, None where there are none."""
+    am = row.am_id if seat.am_id == row.seen_am else seat.am_id
+    csm = row.csm_id if seat.csm_id == row.seen_csm else seat.csm_id
+    new = {"am_id": am, "csm_id": csm, "seen_am": seat.am_id, "seen_csm": seat.csm_id, "traits": seat.traits}
+    new["version"] = row.version + ((am, csm) != (row.am_id, row.csm_id))
+    return new if any(new[column] != getattr(row, column) for column in new) else None
+
+
+def _added(item: tuple[str, Seat]) -> dict[str, str]:
+    account, seat = item
+    return change_of(account, "added", ("", ""), (seat.am_id, seat.csm_id))
+
+
+def _gone(row: sa.Row[Any]) -> dict[str, str]:
+    return change_of(row.account_id, "gone", (row.am_id, row.csm_id), ("", ""))
+
+
+def _changed(row: sa.Row[Any], new: Mapping[str, Any]) -> list[dict[str, str]]:
+    before, now = (row.am_id, row.csm_id), (str(new["am_id"]), str(new["csm_id"]))
+    return [change_of(row.account_id, "outside", before, now)] if before != now else []
+
+
+def change_of(account: str, kind: str, before: tuple[str, str], now: tuple[str, str]) -> dict[str, str]:
+    """A row of `history` without its event and book; pairs are (AM, CSM)."""
+    return {
+        "account_id": account,
+        "kind": kind,
+        "from_am": before[0],
+        "to_am": now[0],
+        "from_csm": before[1],
+        "to_csm": now[1],
+    }
+
+
+def _write(
+    connection: sa.Connection,
+    book: int,
+    new: Iterable[tuple[str, Seat]],
+    gone: Iterable[sa.Row[Any]],
+    updates: list[dict[str, Any]],
+) -> None:
+    rows = [
+        {
+            "book_id": book,
+            "account_id": account,
+            "am_id": seat.am_id,
+            "csm_id": seat.csm_id,
+            "seen_am": seat.am_id,
+            "seen_csm": seat.csm_id,
+            "traits": seat.traits,
+            "version": 1,
+        }
+        for account, seat in new
+    ]
+    if rows:
+        connection.execute(accounts.insert(), rows)
+    for row in gone:
+        connection.execute(accounts.delete().where(*_at(book, row.account_id)))
+    if updates:
+        columns = ("am_id", "csm_id", "seen_am", "seen_csm", "traits", "version")
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in columns}
+        place = _at(sa.bindparam("of_book"), sa.bindparam("of_account"))
+        connection.execute(accounts.update().where(*place).values(values), updates)
+
+
+def _at(book: Any, account: Any) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return accounts.c.book_id == book, accounts.c.account_id == account
+
+
+def _replace_people(work: Work, book: int, new: Mapping[tuple[str, str], Person]) -> None:
+    work.connection.execute(people.delete().where(people.c.book_id == book))
+    rows = [{"book_id": book, "role": role, "person_id": name, **vars(person)} for (role, name), person in new.items()]
+    if rows:
+        work.connection.execute(people.insert(), rows)
+
+
+def accounts_of(connection: sa.Connection, book: int, ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+    """The rows of some accounts by id; those that are gone are left out."""
+    wanted, found = sorted(set(ids)), {}
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        rows = connection.execute(sa.select(accounts).where(_at(book, "")[0], accounts.c.account_id.in_(part)))
+        found.update({row.account_id: row for row in rows})
+    return found
+
+
+def people_of(connection: sa.Connection, book: int) -> dict[tuple[str, str], sa.Row[Any]]:
+    """The people of a book by role and id."""
+    rows = connection.execute(sa.select(people).where(people.c.book_id == book))
+    return {(row.role, row.person_id): row for row in rows}
