@@ -982,6 +982,7 @@ def test_every_change_of_a_signed_run_is_found(run):
 
 def test_verify_imports_nothing_of_what_it_checks():
     allowed = {"rebalancer.errors", "rebalancer.tables", "rebalancer.coverage", "rebalancer.verify"}
+    opens_files = "rebalancer.reading.archive"  # refuses archives that would fill the memory; reads no book
     for file in Path(rebalancer.verify.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
@@ -989,7 +990,8 @@ def test_verify_imports_nothing_of_what_it_checks():
             for name in names:
                 assert not name.startswith(("ortools", "numpy", "scipy")), f"{file.name} imports {name}"
                 parent = ".".join(name.split(".")[:2])
-                assert not name.startswith("rebalancer") or parent in allowed, f"{file.name} imports {name}"
+                known = parent in allowed or name == opens_files
+                assert not name.startswith("rebalancer") or known, f"{file.name} imports {name}"
 
 
 def test_the_checks_are_named_after_the_rules():

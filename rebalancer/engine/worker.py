@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,9 @@ IDLE_SECONDS = 600
 
 SEND_SECONDS = 0.15
 """Between two plans, or two states, that are sent."""
+
+BEAT_SECONDS = 0.5
+"""Where nothing is new for so long, the last state is told again, with its time."""
 
 SEND_SECONDS_PER_GROUP = 1e-5
 """Between two plans of a large problem: the parent weighs each, and that takes it as long as it is large."""
@@ -107,6 +111,8 @@ class Courier:
         self._plan = np.full(len(self.problem.groups), -1, dtype="<i8")
         self._searched = False
         self._state: Progress | None = None
+        self._last: Progress | None = None
+        self._told = time.monotonic()
         self._new_plan = False
         self._sent = self._plan_sent = 0.0
         self._pace = SEND_SECONDS_PER_GROUP * len(self.problem.groups)
@@ -156,6 +162,9 @@ class Courier:
 
     def _tick(self) -> None:
         while not self._ended.wait(SEND_SECONDS):
+            now = time.monotonic()
+            if self._last is not None and self._state is None and now - self._told > BEAT_SECONDS:
+                self._state = replace(self._last, seconds=self._last.seconds + now - self._told)
             self._send(0.0)
 
     def _send(self, after: float) -> None:
@@ -172,6 +181,7 @@ class Courier:
     def _send_news(self) -> None:
         state, self._state = self._state, None
         if state is not None:
+            self._last, self._told = state, time.monotonic()
             write_frame(self.wire, Frame(Kind.PROGRESS, self.call, vars(state)))
         if self._new_plan and time.monotonic() - self._plan_sent >= self._pace:
             self._new_plan, self._plan_sent = False, time.monotonic()
