@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.frames import json_rows
+from rebalancer.cli.frames import json_rows, write_csv
 from rebalancer.cli.options import (
     book_argument,
     date_option,
@@ -49,7 +49,6 @@ def holds(
 
     A held account is locked in `propose`; a due one is placed with an AM.
     """
-    from rebalancer.cli.frames import write_csv
     from rebalancer.insight.holds import holds as report_of
 
     report = report_of(read_book(book, reading), model, effective_date)

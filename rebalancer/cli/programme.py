@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebalancer.cli.frames import json_rows
+from rebalancer.cli.frames import json_rows, write_csvs
 from rebalancer.cli.options import (
     book_argument,
     date_option,
@@ -52,7 +52,6 @@ def programme(
 
     With --run, also which credit moves with the accounts that a proposal moves.
     """
-    from rebalancer.cli.frames import write_csvs
     from rebalancer.insight.programme import programme as report_of
 
     effect, overlap = _effect_of(run)
