@@ -36,9 +36,10 @@ __all__ = ["BOOK_TOML", "SETTINGS", "Book", "load_book"]
 class Book:
     """Checked tables, each a frame with the columns of `rebalancer.tables`, sorted by its key.
 
-    `effective_date` is the day the plan is made for. `model` and `overrides` come from `book.toml`. `warnings` are
-    what reading noticed, `mapping` which header was read as which column, `row_counts` the rows read, kept and rejected
-    of each table. Frames are the book's own: change a copy, then build a new book with `from_frames`.
+    `effective_date` is the day the plan is made for; `dated`: somebody named it, else it is today. `model` and
+    `overrides` come from `book.toml`. `warnings` are what reading noticed, `mapping` which header was read as which
+    column, `row_counts` the rows read, kept and rejected of each table. Frames are the book's own: change a copy, then
+    build a new book with `from_frames`.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -48,6 +49,7 @@ class Book:
     warnings: tuple[Fault, ...] = ()
     mapping: tuple[Mapped, ...] = ()
     row_counts: tuple[RowCount, ...] = ()
+    dated: bool = False
 
     @classmethod
     def from_frames(
@@ -79,7 +81,8 @@ class Book:
         frames = {"accounts": accounts, "ams": ams, **others}
         read = [from_frame(frame, TABLES[name], options, faults) for name, frame in frames.items() if frame is not None]
         day = date.today() if effective_date is None else to_day(effective_date, "effective_date")
-        return _checked([raw for raw in read if raw is not None], day, model, overrides or {}, faults, options)
+        book = _checked([raw for raw in read if raw is not None], day, model, overrides or {}, faults, options)
+        return replace(book, dated=effective_date is not None)
 
     @property
     def accounts(self) -> pd.DataFrame:
@@ -107,7 +110,9 @@ class Book:
 
     def on(self, effective_date: date | str | None) -> Book:
         """The same book on another effective date; None changes nothing."""
-        return self if effective_date is None else replace(self, effective_date=to_day(effective_date))
+        if effective_date is None:
+            return self
+        return replace(self, effective_date=to_day(effective_date), dated=True)
 
     def __repr__(self) -> str:
         return f"Book({len(self.accounts):,} accounts, {len(self.ams):,} AMs, effective {self.effective_date})"
@@ -140,7 +145,8 @@ def load_book(
     faults.errors.extend(noted.errors)
     raws = find_sources(place, settings.files, options, faults).raws()
     day = settings.effective_date or date.today()
-    return _checked(raws, day, settings.model, settings.overrides, faults, options)
+    book = _checked(raws, day, settings.model, settings.overrides, faults, options)
+    return replace(book, dated=settings.effective_date is not None)
 
 
 def _checked(

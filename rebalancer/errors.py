@@ -86,6 +86,9 @@ class InvalidInput(RebalancerError):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[InvalidInput], tuple[tuple[Fault, ...]]]:
+        return InvalidInput, (self.faults,)  # its message is made of them, also where it comes from another process
+
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.faults)
 
@@ -124,6 +127,10 @@ class Busy(RebalancerError):
     """Somebody else is writing, and did not finish in the time this command waits."""
 
     exit_code = 75
+
+
+class WorkerLostError(RebalancerError):
+    """The worker of a task ended before the task did: killed, out of memory, or out of reach."""
 
 
 class Interrupted(RebalancerError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel, Measure, Scope, load_model
-from rebalancer.engine import Options, Progress, Stop, solve_safely, warm_up
+from rebalancer.engine import Options, Progress, Stop, solve_scattered, warm_up
 from rebalancer.engine.memory import allowance
 from rebalancer.errors import CheckFailed, Fault, InvalidInput, NoLegalPlan, UsageError, did_you_mean
 from rebalancer.proposal import Proposal
@@ -23,6 +25,7 @@ from rebalancer.rules.formulation import eligible_books, formulate
 from rebalancer.rules.size import MOST_ARCS, Size, size_of
 from rebalancer.shortage import shortages
 from rebalancer.snapshot import take_snapshot
+from rebalancer.steady import Standing, steadied
 from rebalancer.verify import verify_tables
 
 DEFAULT_MODEL = "coverage_units"
@@ -41,14 +44,18 @@ def propose(
     reproducible: bool = False,
     effective_date: date | str | None = None,
     relieve: Collection[str] = (),
+    standing: Standing | None = None,
     stop: Stop | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
 ) -> Proposal:
     """The least disruptive legal reassignment of a book, checked without the solver.
 
     `model` is a name, a TOML file or a model; None takes the book's own, else `coverage_units`. `time_limit` is in
     seconds, `gap` the relative gap of the disruption to stop at. `workers` defaults to the processor cores. The books
-    of `relieve`, ids of AMs or pools, end at the model's `triggers.relief` of their capacity or below.
+    of `relieve`, ids of AMs or pools, end at the model's `triggers.relief` of their capacity or below. A plan that is
+    `standing` is kept, or as much of it as is still needed, where it is legal and not much worse than the best. The
+    large components of a book are solved on the workers of an `executor`; with `reproducible` the plan is the same.
 
     Raises `InvalidInput` (the book or model is wrong, or an account fits nobody), `UsageError`, `NoPlanInTime`,
     `NoLegalPlan` where the model says to stop, `CheckFailed` where the independent check rejects the plan. Where no
@@ -63,18 +70,22 @@ def propose(
     if time_limit <= 0 or not 0 <= gap < 1:
         raise UsageError("time_limit must be above 0 and gap from 0 to below 1.")
     options = Options(time_limit, gap, seed, workers or os.cpu_count() or 1, reproducible)
-    warm_up(options)
+    if executor is None:
+        warm_up(options)
     snapshot = with_relief(take_snapshot(book, resolved, scope, measure), relieve)
     refuse_too_large(size_of(snapshot, eligible_books(snapshot, RULES)), allowance(None))
     formulation = formulate(snapshot, RULES)
     clock.lap("build")
-    outcome = solve_safely(formulation.problem, options, stop, on_progress)
+    outcome = solve_scattered(formulation.problem, options, stop, on_progress, executor)
+    if standing is not None:
+        search = partial(solve_scattered, options=options, stop=stop, executor=executor)
+        outcome = steadied(formulation, outcome, standing, search)
     clock.lap("solve")
     clock.laps.update(outcome.spent)
     short = [] if outcome.legal else shortages(formulation, outcome.chosen)
     if not outcome.legal and resolved.limits.when_over_capacity == "stop":
         raise NoLegalPlan("no legal plan exists. " + " ".join(short))
-    proposal = make_proposal(formulation, outcome, options, short)
+    proposal = make_proposal(formulation, outcome, options, short, standing)
     del formulation  # at a million accounts the check needs the room
     clock.lap("explain")
     _check(proposal)

@@ -24,6 +24,7 @@ from rebalancer.rules.formulation import Formulation, legacy
 from rebalancer.rules.global_programme import programme_warnings
 from rebalancer.rules.pod_size import pod_size_warnings
 from rebalancer.snapshot import NONE, Snapshot
+from rebalancer.steady import Standing
 from rebalancer.tables import TIERS
 from rebalancer.units import HUNDREDTHS, coverage_units, tier_codes
 
@@ -55,13 +56,19 @@ def _plan(formulation: Formulation, chosen: np.ndarray) -> _Plan:
     return _Plan(to_am, to_csm, moved & (accounts.owner != NONE), csm_changed, moved, forced)
 
 
-def make_proposal(formulation: Formulation, outcome: Outcome, options: Options, short: list[str]) -> Proposal:
-    """The proposal of an outcome, not yet checked. `short` says why no plan is legal."""
+def make_proposal(
+    formulation: Formulation,
+    outcome: Outcome,
+    options: Options,
+    short: list[str],
+    standing: Standing | None = None,
+) -> Proposal:
+    """The proposal of an outcome, not yet checked. `short` says why no plan is legal, `standing` what to keep."""
     snapshot = formulation.snapshot
     plan = _plan(formulation, outcome.chosen)
     assignments = _assignments(formulation, outcome, plan)
     moves = _moves(formulation, outcome, plan, assignments)
-    record = _record(snapshot, outcome, options, plan, assignments, short)
+    record = _record(snapshot, outcome, _options(options, standing), plan, assignments, short)
     books, csms = books_frame(snapshot, plan.to_am), csms_frame(snapshot, plan.to_csm)
     every = _with_excluded(snapshot, assignments)
     return Proposal(snapshot.book, snapshot.model, record, every, moves, books, csms, {}, outcome.certificates)
@@ -165,7 +172,7 @@ def _next_best(others: Alternatives, account: int, here: int) -> _NextBest:
 def _record(
     snapshot: Snapshot,
     outcome: Outcome,
-    options: Options,
+    options: dict[str, Any],
     plan: _Plan,
     assignments: pd.DataFrame,
     short: list[str],
@@ -205,8 +212,8 @@ def _record(
         "inputs": inputs,
         "model": snapshot.model.name,
         "model_sha256": inputs["model.toml"],
-        "seed": options.seed,
-        "options": {"time_limit": options.time_limit, "gap": options.gap, "reproducible": options.reproducible},
+        "seed": options["seed"],
+        "options": {name: value for name, value in options.items() if name != "seed"},
         "versions": _versions(),
         "warnings": [
             *(str(warning) for warning in snapshot.warnings),
@@ -219,6 +226,12 @@ def _record(
     matters = ("scope", "measure", "inputs", "seed", "options", "versions")
     record["run_id"] = digest(json.dumps({key: record[key] for key in matters}, sort_keys=True))[:16]
     return record
+
+
+def _options(options: Options, standing: Standing | None) -> dict[str, Any]:
+    """The options that matter to the plan."""
+    told = {name: getattr(options, name) for name in ("seed", "time_limit", "gap", "reproducible")}
+    return {**told, **({} if standing is None else {"standing": standing.record()})}
 
 
 def _status(outcome: Outcome, changed: bool) -> str:

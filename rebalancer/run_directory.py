@@ -38,8 +38,7 @@ def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] |
     """
     target = Path(path)
     refuse_foreign(target)
-    certificate = {CERTIFICATE: to_bytes(proposal.certificates)} if proposal.certificates else {}
-    files = {**(extra or {}), **certificate, **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
+    files = run_files(proposal, extra)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target)
@@ -47,7 +46,8 @@ def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] |
     except OSError as error:
         raise RebalancerError(f"can't write {target}: {error.strerror}. Choose another place with --out.") from None
     try:
-        _write_files(building, files, proposal.timings)
+        for name, data in files.items():
+            _write(building / name, data)
         put_in_place(building, target)
     except OSError as error:
         left = "the earlier run is as it was" if target.exists() else "nothing was left there"
@@ -140,8 +140,19 @@ def _read(path: Path) -> pd.DataFrame:
     return frame
 
 
+def run_files(proposal: Proposal, extra: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Every file of the run directory of a proposal, in the order to write them: `manifest.json` is the last."""
+    certificate = {CERTIFICATE: to_bytes(proposal.certificates)} if proposal.certificates else {}
+    files = {**(extra or {}), **certificate, **{name: text.encode("utf-8") for name, text in _files(proposal).items()}}
+    hashes: dict[str, dict[str, str]] = {"files": {}}
+    for name, data in sorted(files.items()):
+        hashes.setdefault("editable" if name in EDITABLE else "files", {})[name] = hashlib.sha256(data).hexdigest()
+    ends = {TIMINGS: dict(proposal.timings), MANIFEST: {"schema_version": 1, **hashes}}
+    return {**dict(sorted(files.items())), **{name: json_text(value).encode("utf-8") for name, value in ends.items()}}
+
+
 def _files(proposal: Proposal) -> dict[str, str]:
-    """Every hashed file but the manifest."""
+    """The files that every run has, but for the manifest and the times."""
     inputs = {f"inputs/{name}": text for name, text in input_files(proposal.book, proposal.model).items()}
     frames = {
         "assignments": proposal.assignments,
@@ -159,15 +170,6 @@ def _files(proposal: Proposal) -> dict[str, str]:
 def json_text(value: Any) -> str:
     """JSON as the files hold it: indented, unicode as is, one line end at the end."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _write_files(folder: Path, files: Mapping[str, bytes], timings: Any) -> None:
-    hashes: dict[str, dict[str, str]] = {"files": {}}
-    for name, data in sorted(files.items()):
-        hashes.setdefault("editable" if name in EDITABLE else "files", {})[name] = hashlib.sha256(data).hexdigest()
-        _write(folder / name, data)
-    _write(folder / TIMINGS, json_text(dict(timings)).encode("utf-8"))
-    _write(folder / MANIFEST, json_text({"schema_version": 1, **hashes}).encode("utf-8"))
 
 
 def _write(path: Path, data: bytes) -> None:

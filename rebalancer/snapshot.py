@@ -23,10 +23,14 @@ from rebalancer.global_accounts import gam_of, led_families
 from rebalancer.holds import AE_ROLE, UNKNOWN, Holds, ae_holds
 from rebalancer.locks import AUTOMATIC, changed_recently, lock_reasons
 from rebalancer.people import NONE, Ams, least, read_ams, share_of
+from rebalancer.refusals import refused_books
 from rebalancer.tables import TIERS
 from rebalancer.units import HUNDREDTHS, coverage_units, step_index, tier_codes
 
 __all__ = ["CSM_FULL_LOAD", "NONE", "Accounts", "Ams", "Csms", "Snapshot", "least", "take_snapshot", "units_text"]
+
+SHOWN = 5
+"""Accounts that a warning about many names."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Accounts:
     fatigued: np.ndarray
     assign_to: np.ndarray
     assign_csm: np.ndarray
+    refused: np.ndarray
+    """Rows (account, book), distinct and sorted: the books that an account must not newly be given to."""
     family: np.ndarray
     profile: np.ndarray
     """Which of `Snapshot.profiles` the account has; eligibility is worked out once per profile."""
@@ -115,22 +121,28 @@ class Snapshot:
     def unit_limits(self) -> np.ndarray:
         """Hundredths of units each book may end with, by scope.
 
-        full: target * capacity. repair: the same for a book above trigger * capacity, else never more than the
-        larger of that and today's load. A relieved book ends at relief * capacity in either scope, if that is less.
+        full: target * capacity. repair: the same for a book above trigger * capacity that need not wait, else never
+        more than the larger of that and today's load. A relieved book ends at relief * capacity in either scope, if
+        that is less.
         """
         target = self._shares(self.model.limits.target)
         if self.scope == "full":
             limit = target
         else:
             trigger = self._shares(self.model.limits.trigger)
-            limit = np.where(self.held > trigger, target, np.maximum(self.held, target))
+            cured = (self.held > trigger) & ~self._named(self.model.triggers.wait_books)
+            limit = np.where(cured, target, np.maximum(self.held, target))
         relief = self._shares(min(self.model.limits.target, self.model.triggers.relief))
         return np.where(self.relieved, relief, limit)
 
     @cached_property
     def relieved(self) -> np.ndarray:
         """Per book: the model names it, or one of its members, in `triggers.relieve_books`."""
-        named = self.ams.numbers(self.model.triggers.relieve_books)
+        return self._named(self.model.triggers.relieve_books)
+
+    def _named(self, books: tuple[str, ...]) -> np.ndarray:
+        """Per book: it, or one of its members, is among these ids."""
+        named = self.ams.numbers(books)
         flags = np.zeros(len(self.ams), dtype=bool)
         flags[named[named != NONE]] = True
         return flags
@@ -202,6 +214,7 @@ def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measu
     _check_fixed_seats(frame, accounts, ams, csms, pods_active, faults)
     _warn_of_lifted_locks(book, frame, model, accounts, ams, faults)
     _warn_of_holds(accounts.holds, model, faults)
+    _warn_of_refused_owners(accounts, ams, faults)
     faults.raise_errors()
     pairs = pod_pairs(book, ams, csms) if pods_active else np.zeros((0, 2), dtype=np.int64)
     warnings = (*book.warnings, *faults.warnings)
@@ -247,6 +260,7 @@ def _accounts(
         fatigued=changed_recently(frame, book.tables["history"], model, day) & present & ~holds.due,
         assign_to=assign_to,
         assign_csm=_numbers(frame["assign_csm"], book.csms["csm_id"], pods_active),
+        refused=refused_books(frame["refused"], ams),
         family=family,
         profile=profile,
     )
@@ -284,6 +298,9 @@ def _check_fixed_seats(
     gone = (to != NONE) & ~_at(ams.may_be_assigned, to)
     csm_gone = _at(csms.departed, to_csm)
     against = accounts.locked & (to != NONE) & (to != accounts.owner)
+    refused = np.zeros(len(accounts), dtype=bool)
+    refusing, books = accounts.refused.T
+    refused[refusing[(to[refusing] == books) & (accounts.owner[refusing] != books)]] = True
     csm_against = accounts.locked & (to_csm != NONE) & (to_csm != accounts.csm) & ~_at(csms.departed, accounts.csm)
     if not pods_active and (frame["assign_csm"] != "").any():
         named = int((frame["assign_csm"] != "").sum())
@@ -293,6 +310,7 @@ def _check_fixed_seats(
         (gone, "assign_to", "this AM has left or is on leave and can't receive the account.", "Name another AM."),
         (csm_gone, "assign_csm", "this CSM has left.", "Name another CSM."),
         (against, "assign_to", "the account is locked to another AM.", "Remove the lock or assign_to."),
+        (refused, "assign_to", "the account names the same AM in refused.", "Clear one of the two columns."),
         (csm_against, "assign_csm", "the account is locked to another CSM.", "Remove the lock or assign_csm."),
     ):
         for index in np.flatnonzero(wrong):
@@ -323,6 +341,18 @@ def _warn_of_holds(holds: Holds, model: CoverageModel, faults: Faults) -> None:
         problem = f"{unknown:,} accounts of AEs lack the column of their hold rule; they are neither held nor due."
         cure = "Fill owner_since or expansion_arr_12m, or give them a date in ae_hold_until."
         faults.warn("ae_hold_unknown", problem, cure, file="accounts")
+
+
+def _warn_of_refused_owners(accounts: Accounts, ams: Ams, faults: Faults) -> None:
+    """Accounts that refuse the book that they are in, and that nothing takes away from there."""
+    refusing, books = accounts.refused.T
+    own = refusing[(accounts.owner[refusing] == books) & ~ams.departed[books] & ~accounts.holds.due[refusing]]
+    if len(own):
+        shown = ", ".join(accounts.ids[index] for index in own[:SHOWN])
+        more = f" and {len(own) - SHOWN:,} more" if len(own) > SHOWN else ""
+        many = "account refuses the AM who owns it" if len(own) == 1 else "accounts refuse the AM who owns them"
+        problem = f"{len(own):,} {many} ({shown}{more}); a refusal takes nothing away from its owner."
+        faults.warn("refused_owner", problem, "Name another AM in assign_to.", file="accounts", column="refused")
 
 
 def _numbers(values: pd.Series, ids: pd.Series, active: bool) -> np.ndarray:

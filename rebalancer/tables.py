@@ -89,6 +89,7 @@ ACCOUNTS = Table(
         Column("ae_hold_until", "date"),
         Column("assign_to", "id"),
         Column("assign_csm", "id"),
+        Column("refused", "tags"),
         Column("exclude", "flag"),
         Column("exclude_reason"),
         Column("is_global", "flag"),

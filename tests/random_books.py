@@ -13,6 +13,8 @@ from rebalancer.coverage import CoverageModel, load_model
 
 DAY = "2026-10-01"
 PAST, FUTURE = "2026-09-01", "2027-03-01"
+REFUSING = 4
+"""In every fourth book accounts refuse AMs and pools; the others are as they were before there were refusals."""
 REGIONS = ("North", "South")
 TIERS = ("strategic", "enterprise", "mid_market", "smb")
 ARR = {
@@ -67,6 +69,8 @@ def random_case(
     account_rows = [_account(rng, i, am_rows, csm_rows) for i in range(rng.randint(*accounts))]
     pool_rows = _pools(rng, am_rows, account_rows)
     _families(rng, account_rows)
+    if seed % REFUSING == 0:
+        _refusals(Random(f"refusals {seed}"), account_rows, [*am_rows, *pool_rows])
     history = _history(rng, account_rows)
     overrides = _overrides(rng, tight, account_rows, am_rows)
     model = load_model(rng.choice(rb.model_names()), overrides)
@@ -180,6 +184,17 @@ def _families(rng: Random, accounts: list[dict[str, str]]) -> None:
         if rng.random() < often:
             earlier = [other["account_id"] for other in accounts[max(0, index - 3) : index]]
             account["parent_id"] = rng.choice([*earlier, "HOLDING"])
+
+
+def _refusals(rng: Random, accounts: list[dict[str, str]], people: list[dict[str, str]]) -> None:
+    """Some accounts refuse somebody, now and then their owner; never the AM that the planner assigned them to."""
+    ids = sorted({row.get("pool_id", row["am_id"]) for row in people} | {row["am_id"] for row in people})
+    often = rng.choice((0.2, 0.5))
+    for account in accounts:
+        named = rng.sample([*ids, "GHOST"], rng.randint(1, 2)) if rng.random() < often else []
+        if account["assign_to"]:
+            named = [account["owner"]] if named and account["assign_to"] == account["owner"] else []
+        account["refused"] = ";".join(named)
 
 
 def _history(rng: Random, accounts: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -110,6 +110,11 @@ class Server:
         self.run(f"CREATE DATABASE store_{self.count} TEMPLATE {template}")
         return f"store_{self.count}"
 
+    def limit(self, size):
+        """From now on a new connection may write no file beyond so many bytes; None: as it likes."""
+        pid = as_postgres(["head", "-1", self.folder / "data" / "postmaster.pid"]).stdout.strip()
+        as_postgres(["prlimit", "--pid", pid, f"--fsize={size or 'unlimited'}:unlimited"])
+
     def drop(self, database):
         self.run(f"DROP DATABASE {database} WITH (FORCE)")
 
@@ -133,8 +138,8 @@ def as_postgres(command):
 
 
 @contextmanager
-def server():
-    """A running server; the test is skipped where none is installed, unless everything has to run."""
+def server(*options):
+    """A running server, made with options of `initdb`; skipped where none is installed, unless all has to run."""
     place = programs()
     if place is None:
         missing = "PostgreSQL is not installed"
@@ -144,12 +149,12 @@ def server():
         shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
     as_postgres(
-        [place / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+        [place / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C", *options]
     )
     quiet = "-c fsync=off -c shared_buffers=16MB -c max_connections=60"
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' {quiet}"
+    settings = f"-c listen_addresses='' -c unix_socket_directories='{folder}' {quiet}"
     control = [place / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
-    as_postgres([*control, "-o", options, "start"])
+    as_postgres([*control, "-o", settings, "start"])
     try:
         yield Server(folder, place)
     finally:

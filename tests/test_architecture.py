@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
-    *("errors", "shipped", "quarters", "tables", "coverage", "reading", "book", "units", "disruption"),
-    *("people", "csms", "holds", "locks", "families", "global_accounts", "snapshot", "limits", "metrics", "relief"),
+    *("errors", "executors", "shipped", "quarters", "tables", "coverage", "reading", "book", "units", "disruption"),
+    *("people", "refusals", "csms", "holds", "locks", "families", "global_accounts", "snapshot", "limits", "metrics"),
+    "relief",
     *("links", "problem", "parts", "knapsack", "certificate", "certificate_file"),
     *("rules", "shortage", "reasons", "alternatives"),
-    *("engine", "proposal", "rebuilt", "inputs", "record", "verify", "plan"),
+    *("engine", "proposal", "rebuilt", "steady", "inputs", "record", "verify", "plan"),
     *("swap", "run_directory", "recheck", "surfaces", "explain", "crm", "review", "insight", "store"),
-    *("api", "cli"),
+    *("nightly", "api", "cli"),
 )
 """Each layer (a module, or a package of equals) imports only from those named before it, and from itself."""
 
@@ -165,7 +166,7 @@ def test_verify_loads_neither_rules_nor_engine_nor_solver_through_others(tmp_pat
 STARTED = ["", "propose", "verify", "explain", "models", "export", "import-decisions", "import-results"]
 
 
-@pytest.mark.parametrize("command", [*STARTED, "proposals", "proposals submit"])
+@pytest.mark.parametrize("command", [*STARTED, "proposals", "proposals submit", "status"])
 def test_help_loads_neither_pandas_nor_the_solver(command, tmp_path):
     args = [*command.split(), "--help"]
     code = f"import atexit, contextlib, io, json, sys\nfrom rebalancer.cli import main\ntry:\n    main({args!r})\n"

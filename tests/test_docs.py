@@ -340,12 +340,18 @@ def first_missing(shown, real):
     return None
 
 
-def as_a_program(words, folder):
+def assigned(words):
+    """The variables that stand before a command, and the command: `NAME=VALUE rebalancer ...`."""
+    count = next(place for place, word in enumerate(words) if not re.match(r"[A-Z_]+=", word))
+    return dict(word.split("=", 1) for word in words[:count]), words[count:]
+
+
+def as_a_program(words, folder, variables):
     """Exit code and output of a command, called as people call it."""
     done = subprocess.run(
         [sys.executable, "-m", "rebalancer", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT), "COLUMNS": "160", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -354,7 +360,7 @@ def as_a_program(words, folder):
     return done.returncode, done.stdout
 
 
-def in_this_process(words, folder):
+def in_this_process(words, folder, variables):
     """The same without starting a program: a second less for each of many commands."""
     shown = io.StringIO()
     with (
@@ -363,7 +369,8 @@ def in_this_process(words, folder):
         contextlib.redirect_stderr(shown),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setenv("COLUMNS", "160")
+        for name, value in {"COLUMNS": "160", **variables}.items():
+            patch.setenv(name, value)
         with pytest.raises(SystemExit) as ended:
             main(words)
     return ended.value.code, shown.getvalue()
@@ -381,9 +388,9 @@ class Workspace:
 
     def console(self, block):
         for call in calls(block):
-            words = shlex.split(call.command)
+            variables, words = assigned(shlex.split(call.command))
             assert words[0] == "rebalancer", f"not a command of ours: {call.command}"
-            code, real = self.call(words[1:], self.folder)
+            code, real = self.call(words[1:], self.folder, variables)
             assert code == call.code, f"$ {call.command}\n{real}"
             missing = first_missing(call.shown, real)
             assert missing is None, f"$ {call.command}\nshown, but not there: {missing}\n{real}"

@@ -28,6 +28,7 @@ ID_COLUMNS = (
     "pod_id",
     "pool_id",
 )
+TAGS_OF_IDS = ("refused",)
 KEPT_IDS = ("", "HOLDING")
 """Ids that a renaming leaves alone: none, and the one that models name."""
 
@@ -91,9 +92,14 @@ def test_renaming_ids_in_the_same_order_keeps_the_plan(seed):
         return
     case, proposal = found
 
+    def new_name(name: str) -> str:
+        return name if name in KEPT_IDS else f"x-{name}"
+
     def renamed(_name: str, frame: pd.DataFrame) -> pd.DataFrame:
         for column in set(ID_COLUMNS) & set(frame.columns):
-            frame[column] = frame[column].map(lambda name: name if name in KEPT_IDS else f"x-{name}")
+            frame[column] = frame[column].map(new_name)
+        for column in set(TAGS_OF_IDS) & set(frame.columns):
+            frame[column] = frame[column].map(lambda ids: ";".join(map(new_name, ids.split(";"))))
         return frame
 
     again = solved_again(case, rebuilt(case, renamed))
@@ -109,11 +115,14 @@ def test_any_renaming_of_ids_keeps_the_values(seed):
         return
     case, proposal = found
 
+    def new_name(name: str) -> str:
+        return f"{999 - int(name[1:]):03}{name[0]}" if name[1:].isdigit() else name
+
     def reversed_order(_name: str, frame: pd.DataFrame) -> pd.DataFrame:
         for column in set(ID_COLUMNS) & set(frame.columns):
-            frame[column] = frame[column].map(
-                lambda name: f"{999 - int(name[1:]):03}{name[0]}" if name[1:].isdigit() else name
-            )
+            frame[column] = frame[column].map(new_name)
+        for column in set(TAGS_OF_IDS) & set(frame.columns):
+            frame[column] = frame[column].map(lambda ids: ";".join(map(new_name, ids.split(";"))))
         return frame
 
     assert values(solved_again(case, rebuilt(case, reversed_order))) == values(proposal)
@@ -226,3 +235,34 @@ def test_locking_an_account_where_the_plan_left_it_changes_no_value(seed):
         return frame
 
     assert values(solved_again(case, rebuilt(case, locked))) == values(proposal)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_refusing_others_changes_no_value_and_refusing_where_an_account_goes_is_heeded(seed):
+    if (found := solved(seed)) is None:
+        return
+    case, proposal = found
+    ledger = Ledger.build(case.book.text_tables(), case.model, case.book.effective_date, case.scope)
+    families = {member for members in ledger.families.values() for member in members}
+    free = [name for name, account in ledger.accounts.items() if name not in families and not account.assign_to]
+    if not free:
+        return
+    account, to_am = (chosen := Random(seed).choice(free)), owners(proposal)[chosen][0]
+    others = [book_id for book_id in ledger.books if book_id != ledger.book_of(to_am)]
+
+    def refusing(names: list[str]) -> rb.Book:
+        def changed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+            if name == "accounts":
+                frame["refused"] = frame.get("refused", pd.Series("", index=frame.index))
+                frame.loc[frame["account_id"] == account, "refused"] = ";".join(names)
+            return frame
+
+        return rebuilt(case, changed)
+
+    already = sorted(ledger.accounts[account].refused)
+    assert values(solved_again(case, refusing([*others, *already]))) == values(proposal)
+    again = proposal_of(case, refusing([to_am, *already]))
+    if again is None or ledger.stays(ledger.accounts[account], to_am):
+        return
+    assert ledger.book_of(owners(again)[account][0]) != ledger.book_of(to_am)
+    assert list(values(again).values())[:2] >= list(values(proposal).values())[:2]

@@ -2,6 +2,7 @@
 
 import pytest
 import test_global_programme
+import test_refused
 import test_rules_rows
 import test_rules_seats
 import test_rules_team
@@ -12,6 +13,7 @@ from rebalancer.rules import ELIGIBILITY, RULES
 from rebalancer.rules.formulation import formulate
 from rebalancer.verify.checks import CHECKS
 
+MODULES = (test_global_programme, test_refused, test_rules_rows, test_rules_seats, test_rules_team)
 NAMES = [rule.name for rule in RULES]
 SOFT = {"balance", "fairness"}
 """Rules that only order legal plans: there is nothing to break."""
@@ -35,7 +37,7 @@ def test_every_rule_is_shown_as_trivial_violated_allowed_and_exact(name):
 
 def test_no_test_speaks_of_a_rule_that_is_not_there():
     assert set(COVERED) == set(NAMES)
-    assert all(module.__doc__ for module in (test_global_programme, test_rules_rows, test_rules_seats, test_rules_team))
+    assert all(module.__doc__ for module in MODULES)
 
 
 def test_no_limit_is_hard_so_that_changing_nothing_is_always_a_plan():

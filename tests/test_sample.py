@@ -302,6 +302,17 @@ def test_locks_what_the_planner_named_is_where_the_account_ends(accounts, propos
     assert plan.loc["A-0283", ["from_csm", "to_csm", "moved"]].tolist() == ["CSM-08", "CSM-07", False]
 
 
+def test_refused_an_account_of_the_leaver_goes_to_another_am_where_it_refuses_the_first(book, accounts, proposal):
+    assert (accounts["refused"] == ()).all()
+    assert plan_of(proposal).loc["A-0323", "to_am"] == "AM-07"
+    tables = book.text_tables()
+    tables["accounts"]["refused"] = tables["accounts"]["account_id"].map({"A-0323": "AM-07"}).fillna("")
+    settings = {"model": book.model, "overrides": book.overrides, "effective_date": book.effective_date}
+    refusing = rb.propose(rb.Book.from_frames(**tables, **settings), time_limit=60, workers=2)
+    assert plan_of(refusing).loc["A-0323", "to_am"] not in ("AM-04", "AM-07")
+    assert refusing.value == proposal.value
+
+
 def test_fatigue_spares_the_accounts_that_just_changed_their_am_where_it_is_on(book, proposal, switched):
     history = book.tables["history"].set_index("account_id")
     changed = ["A-0047", "A-0412", "A-0519"]

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import sqlite3
 import time
@@ -10,12 +11,38 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 
+import pandas as pd
 import pytest
 import sqlalchemy as sa
-from stores import OWNERS, START, as_approver, content, copies, plan_of, postgresql_store, sqlite_store, submitted
+from stores import (
+    OWNERS,
+    START,
+    as_approver,
+    content,
+    copies,
+    plan_of,
+    postgresql_store,
+    server,
+    sqlite_store,
+    submitted,
+)
 
+from rebalancer.crm.folder import LEDGER_COLUMNS
 from rebalancer.errors import Busy, RebalancerError
-from rebalancer.store import Store, apply, approve, audit, reject, submit_plan, undo
+from rebalancer.review import Decision
+from rebalancer.store import (
+    Reviewed,
+    Store,
+    apply,
+    approve,
+    audit,
+    record_results,
+    record_review,
+    reject,
+    show,
+    submit_plan,
+    undo,
+)
 from rebalancer.store.connect import engine_of
 
 PLAN = {"A-1": "M-2", "A-3": "M-1"}
@@ -27,8 +54,31 @@ STEPS = {
     "apply": lambda store, name: apply(store, name, now=START),
     "undo": lambda store, name: undo(store, name, now=START),
     "apply an undo": lambda store, name: apply(store, undo(store, name, now=START).proposal_id, now=START),
+    "import results": lambda store, name: record_results(store, "run-1", all_done(store, name), now=START),
+    "import decisions": lambda store, name: record_review(store, all_kept(store, name), now=START),
 }
-BEFORE = {"apply": ["approve"], "undo": ["approve", "apply"], "apply an undo": ["approve", "apply"]}
+BEFORE = {
+    "apply": ["approve"],
+    "undo": ["approve", "apply"],
+    "apply an undo": ["approve", "apply"],
+    "import results": ["approve", "apply"],
+}
+
+
+def all_done(store, name):
+    """The ledger of files that say of every move that the CRM took it; its rows are long, to meet limits soon."""
+    moved = [move["account_id"] for move in show(store, name).moves]
+    rows = [
+        (account, f"id-{account}", "user-".ljust(400, "2"), "done", "", "2026-01-15T08:00:00Z") for account in moved
+    ]
+    return pd.DataFrame(rows, columns=LEDGER_COLUMNS, dtype=object)
+
+
+def all_kept(store, name):
+    """Decisions against every move."""
+    return Reviewed(
+        "run-1", tuple(Decision(m["account_id"], "keep", m["from_am"]) for m in show(store, name).moves), {}
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -102,7 +152,7 @@ def test_an_error_before_any_statement_leaves_the_store_as_before(prepared, step
     assert audit(store).ok
 
 
-@pytest.mark.parametrize("step", ["approve", "apply", "apply an undo"])
+@pytest.mark.parametrize("step", ["approve", "apply", "apply an undo", "import results", "import decisions"])
 def test_an_end_of_the_process_before_any_statement_leaves_the_store_as_before_or_after(prepared, step):
     store, name = prepared(step)
     before = content(store)
@@ -171,6 +221,82 @@ def ran_out_of_room(store, spare, call):
     except RebalancerError as error:
         return "disk is full" in str(error)
     return False
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_file_that_may_not_grow_is_told_and_the_command_works_once_it_may(tmp_path, step):
+    store = sqlite_store(tmp_path)
+    name = submitted(store, dict.fromkeys(MANY, "M-2"), MANY)
+    prepare(store, name, step)
+    before, limits = content(store), (1_000, 20_000, 33_000, 50_000)
+    for limit in limits:
+        said = tmp_path / f"{limit}.txt"
+        code = in_child(partial(telling, said, partial(LARGE.get(step, STEPS[step]), store, name)), growing(limit))
+        assert (code, "has no room to write" in said.read_text()) == (0, True), limit
+        assert content(store) == before, limit
+    LARGE.get(step, STEPS[step])(store, name)
+    assert content(store) != before
+    assert audit(store).ok
+
+
+MANY = {f"A-{i:05}": "M-1" for i in range(600)}
+MORE = plan_of({}, {**MANY, **{f"B-{i}": "M-1" for i in range(1_200)}}, "run-2", day="2026-01-16")
+LARGE = {"submit": lambda store, _: submit_plan(store, MORE, now=START)}
+
+
+def prepare(store, name, step):
+    """Take the steps that go before one."""
+    for earlier in BEFORE.get(step, []):
+        STEPS[earlier](store, name)
+    if step == "apply an undo":
+        approve(as_approver(store), undo(store, name, now=START).proposal_id, now=START)
+
+
+def growing(limit):
+    """No file of this process may grow beyond so many bytes."""
+
+    def set_limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    return set_limit
+
+
+def telling(file, call):
+    """Write down what the call raises."""
+    try:
+        call()
+    except RebalancerError as error:
+        file.write_text(str(error)[:900])
+
+
+@pytest.fixture(scope="module")
+def small_files():
+    """A PostgreSQL server whose log is in files of 1 MB, so that its tables can meet a limit before the log does."""
+    with server("--wal-segsize=1") as running:
+        yield running
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", STEPS)
+def test_a_postgresql_without_room_leaves_the_store_as_before_and_works_once_there_is_some(small_files, step):
+    owners = {f"A-{i:05}": "M-1" for i in range(4_000)}
+    more = plan_of({}, {**owners, **{f"B-{i}": "M-1" for i in range(14_000)}}, "run-2", day="2026-01-16")
+    call = {**STEPS, "submit": lambda store, _: submit_plan(store, more, now=START)}[step]
+    store = postgresql_store(small_files)
+    name = submitted(store, dict.fromkeys(owners, "M-2"), owners)
+    prepare(store, name, step)
+    before = content(store)
+    try:
+        for limit in (1_100_000, 1_300_000):
+            small_files.limit(limit)
+            with pytest.raises(RebalancerError, match=r"has no room to write, and nothing was changed: could not"):
+                call(store, name)
+            assert content(store) == before
+    finally:
+        small_files.limit(None)
+    call(store, name)
+    assert content(store) != before
+    assert audit(store).ok
 
 
 def test_a_writer_who_waits_in_vain_says_that_the_store_is_busy(store):

@@ -31,6 +31,9 @@ MAY = {
     "UPDATE accounts SET am_id = 'x'": "PXO",
     "DELETE FROM history": "O",
     "TRUNCATE locks": "O",
+    "INSERT INTO ledger SELECT book_id, 'run', 'A-1', '', '', 'done', '', '' FROM books": "XO",
+    "UPDATE ledger SET state = 'done'": "XO",
+    "DELETE FROM ledger": "O",
 }
 """Statements and who may make them: Reader, Planner, Approver, applier (X), Owner."""
 LETTERS = dict(zip("RPAXO", ROLES, strict=True))

@@ -998,7 +998,7 @@ def test_the_checks_are_named_after_the_rules():
     assert set(CHECKS) == {
         "one_seat", "units_cap", "floor", "accounts_limit", "tier_segmentation", "blended_limit", "region", "language",
         "skill", "receiving", "open_headcount", "departures", "pools", "locks", "fatigue", "pods", "csm_load",
-        "pod_continuity", "families", "budgets", "pod_size", "global_programme",
+        "pod_continuity", "families", "budgets", "pod_size", "global_programme", "refused",
     }  # fmt: skip
     assert set(ELASTIC) < set(CHECKS)
     assert all(check.__doc__ for check in CHECKS.values())

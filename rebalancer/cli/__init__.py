@@ -31,6 +31,8 @@ COMMANDS = {
     "import-decisions": "rebalancer.cli.decisions",
     "import-results": "rebalancer.cli.imports",
     "proposals": "rebalancer.cli.proposals",
+    "nightly": "rebalancer.cli.nightly",
+    "status": "rebalancer.cli.status",
     "models": "rebalancer.cli.tools",
     "doctor": "rebalancer.cli.tools",
     "bench": "rebalancer.cli.bench",

@@ -60,6 +60,12 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")(command)
 
 
+def scheduler_option(command: F) -> F:
+    """--scheduler."""
+    text = "Address of a Dask scheduler whose workers solve, such as tcp://host:8786."
+    return click.option("--scheduler", default=None, metavar="ADDRESS", help=text)(command)
+
+
 def reading_options(command: F) -> F:
     """--map, --accept, --decimal, --dates and --allow-empty, handed on as one argument `reading` of `load_book`."""
 

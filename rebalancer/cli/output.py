@@ -50,6 +50,11 @@ def emit_json(content: dict[str, Any]) -> None:
     click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, indent=2, ensure_ascii=False, default=_plain))
 
 
+def emit_json_line(content: dict[str, Any]) -> None:
+    """One JSON document on one line of stdout, of commands that tell one thing after the other."""
+    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **content}, ensure_ascii=False, default=_plain))
+
+
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,9 +11,10 @@ import click
 
 from rebalancer.cli.options import json_option, run_argument
 from rebalancer.cli.output import console, counted, dollars, emit_json, note, say, table
+from rebalancer.cli.stores import moment, opened, store_option
 
 if TYPE_CHECKING:
-    from rebalancer.store import Decided, Shown, Store
+    from rebalancer.store import Decided, Shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,14 +28,6 @@ def proposals() -> None:
 
     PROPOSAL is the id that `submit` prints, or its beginning.
     """
-
-
-def store_option(command: F) -> F:
-    """--store."""
-    text = "An SQLite file, or postgresql://host/name. Default: REBALANCER_STORE, else rebalancer.db."
-    return click.option("--store", metavar="URL", envvar="REBALANCER_STORE", default="rebalancer.db", help=text)(
-        command
-    )
 
 
 def writing_options(command: F) -> F:
@@ -56,33 +47,6 @@ def writing_options(command: F) -> F:
     for option in reversed(options):
         write = option(write)
     return cast(F, write)
-
-
-def moment() -> datetime | None:
-    """The time in REBALANCER_NOW, for tests and for working off what was missed; None: now."""
-    given = os.environ.get("REBALANCER_NOW")
-    if not given:
-        return None
-    from rebalancer.store.store import moment_of
-
-    try:
-        return moment_of(given)
-    except ValueError:
-        raise click.UsageError("REBALANCER_NOW is not a time such as 2026-01-15T09:00:00Z.") from None
-
-
-def opened(address: str, *, create: bool = False) -> Store:
-    """The store at an address. A password on the command line is refused: other users can read it there."""
-    from rebalancer.store import open_store
-    from rebalancer.store.connect import url_of
-
-    source = click.get_current_context().get_parameter_source("store")
-    if source is click.core.ParameterSource.COMMANDLINE and url_of(address).password is not None:
-        raise click.UsageError(
-            "a password in --store is visible to every user of the machine. Put the address into REBALANCER_STORE, "
-            "or the password into ~/.pgpass or PGPASSWORD."
-        )
-    return open_store(address, create=create)
 
 
 def proposal_argument(command: F) -> F:
@@ -188,7 +152,8 @@ def show(proposal: str, every: bool, store: str, as_json: bool) -> None:
 
     found = shown_of(opened(store), proposal, now=moment())
     if as_json:
-        emit_json({**found.facts, "moves": found.moves, "approvals": found.approvals, "events": found.events})
+        emit_json({**found.facts, "moves": found.moves, "approvals": found.approvals, "events": found.events,
+                   "crm": found.crm})  # fmt: skip
         return
     _print_proposal(found, None if every else SHOWN)
 
@@ -211,8 +176,18 @@ def _print_proposal(found: Shown, shown: int | None) -> None:
     for event in found.events:
         comment = f": {event['comment']}" if event["comment"] else ""
         say(f"{event['at']} {event['what']} by {event['actor']}{comment}")
+    _print_crm(found)
     if found.approvals and facts["state"] == "approved":
         say(f"The approval ends at {max(a['expires_at'] for a in found.approvals)}.")
+
+
+def _print_crm(found: Shown) -> None:
+    """What became of the approved moves in the CRM, once somebody imported it."""
+    if found.crm is not None:
+        counts = found.crm
+        say(f"In the CRM: {counts['done']:,} done, {counts['failed']:,} failed, {counts['pending']:,} pending.")
+    elif found.facts["state"] == "applied" and not found.facts["undoes"]:
+        say("In the CRM: no results were imported yet.")
 
 
 def _csm(move: dict[str, Any]) -> str:
@@ -314,6 +289,10 @@ def undo(proposal: str, store: str, who: dict[str, Any], as_json: bool) -> None:
         say(f"Proposal {done.proposal_id} undoes {done.undoes} already, {done.state}; nothing was changed.")
     for text in done.left_out:
         say(f"Left out: {text}.")
+    if done.not_in_crm:
+        named = ", ".join(done.not_in_crm[:SHOWN])
+        more = f" and {len(done.not_in_crm) - SHOWN:,} more; --json has all" if len(done.not_in_crm) > SHOWN else ""
+        say(f"Failed or pending in the CRM, so nothing is to be loaded back there: {named}{more}.")
 
 
 @proposals.command(short_help="Show who owned what, when, and why.")

@@ -19,6 +19,7 @@ from rebalancer.cli.options import (
     model_option,
     read_book,
     reading_options,
+    scheduler_option,
 )
 from rebalancer.cli.output import console, counted, dollars, emit_json, note, percent, say, table
 from rebalancer.errors import Interrupted
@@ -50,6 +51,7 @@ CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processor cores to use. Default: all.")
 @click.option("--reproducible", is_flag=True, help="Equal input gives equal bytes, on any load.")
+@scheduler_option
 @date_option
 @reading_options
 @click.option(
@@ -66,6 +68,7 @@ def propose(
     detailed_exitcode: bool,
     as_json: bool,
     reading: dict[str, Any],
+    scheduler: str | None,
     **options: Any,
 ) -> int:
     """Propose the least disruptive legal reassignment of BOOK, check it without the solver, and write it.
@@ -74,11 +77,15 @@ def propose(
     Ctrl-C stops the search and writes the best legal plan so far.
     """
     from rebalancer.engine import Stop, warm_up
+    from rebalancer.executors import executor_if
 
     with Signals(Stop()) as signals:
-        warm_up()
+        if scheduler is None:
+            warm_up()
         loaded = read_book(book, reading)
-        return run_proposal(loaded, model, out, as_json, strict_gap, detailed_exitcode, options, signals)
+        with executor_if(scheduler=scheduler) as workers:
+            options["executor"] = workers
+            return run_proposal(loaded, model, out, as_json, strict_gap, detailed_exitcode, options, signals)
 
 
 def run_proposal(

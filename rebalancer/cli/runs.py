@@ -88,7 +88,8 @@ def explain(
 
     explanation = explain_one(proposal, str(account))
     if as_json:
-        emit_json({**{str(key): value for key, value in explanation.row.items()}, "seats": records(explanation.seats)})
+        row = {str(key): value for key, value in explanation.row.items()}
+        emit_json({**row, "seats": records(explanation.seats), "refused": records(explanation.refused)})
     else:
         say(explanation.text())
     return 0

@@ -16,6 +16,7 @@ from rebalancer.cli.options import (
     model_option,
     read_book,
     reading_options,
+    scheduler_option,
 )
 from rebalancer.cli.output import emit_json, note, say
 
@@ -37,6 +38,9 @@ FRAMES = ("needed", "chart", "factors")
 @click.option("--time-limit", type=Duration(), default="10s", show_default=True,
               help="With --marginal: time for each of its solves.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=None, help="With --marginal: cores to use. Default: all.")
+@click.option("--jobs", type=click.IntRange(1), default=None,
+              help="With --marginal: so many of its solves at a time, in processes of one core each.")  # fmt: skip
+@scheduler_option
 @model_option
 @date_option
 @reading_options
@@ -50,6 +54,8 @@ def size(
     with_marginal: bool,
     time_limit: float,
     workers: int | None,
+    jobs: int | None,
+    scheduler: str | None,
     model: str | None,
     effective_date: str | None,
     folder: str | None,
@@ -60,6 +66,7 @@ def size(
     Net Ratio and the months the team still lasts; and today's CSMs against those needed by band of ARR.
     """
     from rebalancer.cli.frames import write_csvs
+    from rebalancer.executors import executor_if
     from rebalancer.insight.marginal import marginal
     from rebalancer.insight.sizing import size as sized
     from rebalancer.surfaces.charts import check_ending, sizing_chart
@@ -70,7 +77,9 @@ def size(
     found = sized(loaded, model, effective_date, growth)
     worth = None
     if with_marginal:
-        worth = marginal(loaded, model, effective_date, time_limit=time_limit, workers=workers, told=note)
+        with executor_if(jobs, scheduler) as executor:
+            how: dict[str, Any] = {"time_limit": time_limit, "workers": workers, "executor": executor}
+            worth = marginal(loaded, model, effective_date, **how, told=note)
     if chart is not None:
         sizing_chart(found.chart, found.needed, chart)
     frames = _frames(found, worth)

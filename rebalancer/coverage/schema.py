@@ -20,6 +20,7 @@ from rebalancer.coverage.scorecard import Scorecard
 from rebalancer.coverage.section import NO_LIMIT, Days, Limit, Positive, Section, Share, Steps, Tier, lifted
 from rebalancer.coverage.service import Service
 from rebalancer.coverage.sizing import Sizing
+from rebalancer.coverage.stability import Stability
 from rebalancer.coverage.touch_model import TouchModel
 from rebalancer.coverage.triggers import Heatmap, Triggers
 from rebalancer.tables import TIERS
@@ -246,6 +247,7 @@ class CoverageModel(Section):
     service: Service = Service()
     scorecard: Scorecard = Scorecard()
     proposals: Proposals = Proposals()
+    stability: Stability = Stability()
     touch_model: TouchModel = TouchModel()
     sizing: Sizing = Sizing()
 

@@ -45,6 +45,7 @@ class Triggers(Section):
     relief: Annotated[Decimal, Field(gt=0, le=10)] = Decimal("0.85")
     relieve: bool = False
     relieve_books: tuple[str, ...] = ()
+    wait_books: tuple[str, ...] = ()
 
 
 class Heatmap(Section):

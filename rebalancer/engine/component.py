@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,11 +16,8 @@ from rebalancer.engine.decompose import Approach
 from rebalancer.engine.floor import sum_of_least
 from rebalancer.engine.greedy import cheapened, start_plans
 from rebalancer.engine.narrow import Narrower
-from rebalancer.engine.outcome import LevelResult, Options, Proof, Stop
+from rebalancer.engine.outcome import CERTIFIED, ComponentResult, LevelResult, OneReport, Options, Proof, Stop
 from rebalancer.problem import Problem
-
-CERTIFIED = (1, 0)
-"""Levels with a certificate: `disruption`, and `overload` where the plan is not legal."""
 
 SEARCH_SHARE = 0.8
 """Share of the time for the levels that decide the plan; the later ones get at most the rest."""
@@ -51,25 +48,8 @@ ROUNDING = 1e-6
 PASS_ON_SECONDS = 0.2
 """Between two plans that the solver hands out while it runs: turning one into arcs takes time."""
 
-OneReport = Callable[[int | None, int | None, int], None]
 PassOn = Callable[[np.ndarray, bool], None]
 """Called with every better plan, so that it outlives the search, and whether the solver found it."""
-
-
-@dataclass
-class ComponentResult:
-    """The plan of one component, what is known of its levels, the multipliers that prove it by level, and seconds by
-    phase.
-    """
-
-    chosen: np.ndarray
-    levels: list[LevelResult]
-    legal: bool
-    from_solver: bool
-    timed_out: bool
-    multipliers: dict[int, Multipliers]
-    spent: dict[str, float]
-    warnings: list[str] = field(default_factory=list)
 
 
 def solve_component(
@@ -307,7 +287,8 @@ class _Search:
     def _solve(self, task: Task, hint: np.ndarray | None, share: float, later: bool = False) -> Answer:
         spent = time.monotonic() - self.started
         total = self.seconds if later else self.seconds * SEARCH_SHARE
-        seconds = (total - spent) * (0.3 if later else share)
+        part = 1.0 if self.options.reproducible else 0.3 if later else share  # there the work is shared out
+        seconds = (total - spent) * part
         if self.stop.requested or seconds <= 0:
             return Answer("unknown", None, None)
         work = self.work * (share if not later else 1 - SEARCH_SHARE) if self.options.reproducible else None

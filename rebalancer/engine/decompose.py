@@ -98,7 +98,7 @@ class Approach:
     def run(self, plan: np.ndarray | None, effort: Effort) -> Approached:
         """Minimise the task's level as `cpsat.minimise` does. A `plan` that keeps the task's limits is the start."""
         self.effort, self.deadline, self.work = effort, time.monotonic() + effort.seconds, 0.0
-        self.halfway = time.monotonic() + effort.seconds / 2
+        self.halfway = time.monotonic() + effort.seconds / 2 if effort.deterministic is None else math.inf
         if plan is not None:
             self._take(plan)
         while self.climbs and not self._over():

@@ -45,7 +45,7 @@ class PlansAtHand:
 
     def offer(self, chosen: np.ndarray, searched: bool) -> None:
         """Take a plan where it is better; groups without an arc (-1) get that of the best plan so far."""
-        if not _fits_shape(self.problem, chosen):
+        if not fits_shape(self.problem, chosen):
             return
         filled = chosen if self.best is None else np.where(chosen < 0, self.best.chosen, chosen)
         if not self.problem.is_complete(filled):
@@ -112,7 +112,7 @@ def checked(outcome: Outcome, at_hand: PlansAtHand) -> Outcome:
     Raises `RefusedError`; a complete plan is then among those at hand.
     """
     problem, chosen = at_hand.problem, outcome.chosen
-    if not _fits_shape(problem, chosen) or not problem.is_complete(chosen):
+    if not fits_shape(problem, chosen) or not problem.is_complete(chosen):
         raise RefusedError("its plan is not complete")
     values = problem.values(chosen)
     fault = (
@@ -126,7 +126,7 @@ def checked(outcome: Outcome, at_hand: PlansAtHand) -> Outcome:
     return outcome
 
 
-def _fits_shape(problem: Problem, chosen: np.ndarray) -> bool:
+def fits_shape(problem: Problem, chosen: np.ndarray) -> bool:
     """One arc of the problem, or -1, for each group."""
     whole = chosen.ndim == 1 and chosen.dtype == np.int64 and len(chosen) == len(problem.groups)
     return bool(whole and ((chosen >= -1) & (chosen < problem.n_arcs)).all())

@@ -9,10 +9,16 @@ from typing import Literal
 
 import numpy as np
 
-from rebalancer.certificate import Certificate
+from rebalancer.certificate import Certificate, Multipliers
 
 Proof = Literal["certificate", "solver"]
 Stopped = Literal["proven", "gap", "time", "interrupt"]
+
+CERTIFIED = (1, 0)
+"""Levels with a certificate: `disruption`, and `overload` where the plan is not legal."""
+
+OneReport = Callable[[int | None, int | None, int], None]
+"""Called by a component with its best value and bound of `disruption`, and its moves (-1: not known)."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,29 @@ class LevelResult:
         return None if self.bound is None else (self.value - self.bound) / max(1, self.value)
 
 
+@dataclass
+class ComponentResult:
+    """The plan of one component, what is known of its levels, the multipliers that prove it by level, and seconds by
+    phase.
+    """
+
+    chosen: np.ndarray
+    levels: list[LevelResult]
+    legal: bool
+    from_solver: bool
+    timed_out: bool
+    multipliers: dict[int, Multipliers]
+    spent: dict[str, float]
+    warnings: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The best plan found: `chosen` is the arc of each group. `legal` says that no elastic row of `overload` breaks.
 
     `from_solver` is False where the plan is the one that changes nothing or the greedy one and no search beat it.
     `certificates` are the multipliers behind `certificate_bound`, `spent` seconds of decomposed components by phase.
+    `components` are the results of the components, where `Options.of_arcs` asks for them.
     """
 
     chosen: np.ndarray
@@ -52,6 +75,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     spent: dict[str, float] = field(default_factory=dict, compare=False)
+    components: tuple[ComponentResult, ...] = field(default=(), compare=False)
 
     def level(self, name: str) -> LevelResult | None:
         """The result of a level, None where the problem has no such level."""
@@ -64,7 +88,8 @@ class Options:
 
     `reproducible` replaces seconds by the solver's deterministic time and uses one worker per component, so that
     equal input gives equal output on any load. `isolate` searches in a process of its own, which may use `memory`
-    bytes (None: most of what the machine has free).
+    bytes (None: most of what the machine has free). `of_arcs` is given where the problem is a few components of a
+    larger one: the arcs of that, so that each of them gets the share of the work that it has there.
     """
 
     time_limit: float = 60.0
@@ -74,6 +99,7 @@ class Options:
     reproducible: bool = False
     isolate: bool = True
     memory: int | None = None
+    of_arcs: int | None = None
 
 
 @dataclass

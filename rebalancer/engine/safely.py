@@ -134,7 +134,8 @@ class _Call:
 
     def _asked(self, child: Child) -> Outcome:
         child.calls += 1
-        child.most_bytes = 2**20 + 128 * (len(self.problem.groups) + len(self.problem.rows))
+        each = 128 if self.options.of_arcs is None else 1_024  # every component with its own result
+        child.most_bytes = 2**20 + each * (len(self.problem.groups) + len(self.problem.rows))
         child.send(problem_frame(self.problem, self.options, child.calls))
         if self.problem.n_arcs <= GREEDY_ARCS:
             self.at_hand.offer_greedy()
@@ -236,18 +237,25 @@ class _Call:
         raise FailedError("the search called impossible what a plan at hand keeps")
 
     def _fallback(self, fault: str) -> Outcome:
-        """The best plan at hand, marked; a stop that was asked for is no fault."""
-        if self.problem.n_arcs > GREEDY_ARCS and self.at_hand.best is None:
-            self.at_hand.offer_greedy()
-        sent = self.at_hand.best is not None and self.at_hand.best.searched
-        kept = "the best plan that it had sent was kept" if sent else "the plan made without it was kept"
-        warnings = (f"{fault}; {kept}",) if fault else ()
-        outcome = without_answer(self.at_hand, "interrupt" if self.stop.requested else "time", warnings)
-        if outcome is not None:
-            return outcome
-        if self.stop.requested:
-            raise Interrupted("stopped before there was a plan.")
-        raise NoPlanInTime(f"no plan was found in {self.options.time_limit:g} s: {fault}.")
+        return best_at_hand(self.at_hand, self.options, self.stop, fault)
+
+
+def best_at_hand(at_hand: PlansAtHand, options: Options, stop: Stop, fault: str) -> Outcome:
+    """The best plan at hand, marked with the fault; a stop that was asked for is none.
+
+    Raises `NoPlanInTime` where there is no plan, `Interrupted` where that is so because of a stop.
+    """
+    if at_hand.problem.n_arcs > GREEDY_ARCS and at_hand.best is None:
+        at_hand.offer_greedy()
+    sent = at_hand.best is not None and at_hand.best.searched
+    kept = "the best plan that it had sent was kept" if sent else "the plan made without it was kept"
+    warnings = (f"{fault}; {kept}",) if fault else ()
+    outcome = without_answer(at_hand, "interrupt" if stop.requested else "time", warnings)
+    if outcome is not None:
+        return outcome
+    if stop.requested:
+        raise Interrupted("stopped before there was a plan.")
+    raise NoPlanInTime(f"no plan was found in {options.time_limit:g} s: {fault}.")
 
 
 def _progress(meta: dict[str, Any]) -> Progress:

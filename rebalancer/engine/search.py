@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from rebalancer.certificate import Certificate, Multipliers, outside, proven
-from rebalancer.engine.component import CERTIFIED, ComponentResult, OneReport, PassOn, solve_component
+from rebalancer.engine.board import Board
+from rebalancer.engine.component import PassOn, solve_component
 from rebalancer.engine.contradiction import refuse_contradictions
-from rebalancer.engine.outcome import LevelResult, Options, Outcome, Progress, Proof, Report, Stop, Stopped
+from rebalancer.engine.outcome import ComponentResult, Options, Outcome, Report, Stop
+from rebalancer.engine.together import Part, parts_of, together
 from rebalancer.errors import Interrupted, NoPlanInTime
-from rebalancer.parts import Parts
 from rebalancer.problem import Problem
 
 SMALL = 1_000
@@ -25,14 +25,6 @@ LEAST_SHARE = 0.05
 """Share of the remaining time that even the smallest component may use."""
 
 TICK = 0.1
-
-
-@dataclass(frozen=True)
-class _Part:
-    problem: Problem
-    arcs: np.ndarray
-    groups: np.ndarray
-    rows: np.ndarray
 
 
 Keep = Callable[[np.ndarray, np.ndarray, bool], None]
@@ -52,9 +44,8 @@ def solve(
     complete plan for another reason, `Interrupted` where a stop came before one.
     """
     stop, started = stop or Stop(), time.monotonic()
-    every = Parts(problem)
-    parts = [_Part(*every[index], every.rows[index]) for index in range(len(every))]
-    board = _Board(len(parts), report)
+    parts = parts_of(problem)
+    board = Board(len(parts), report)
     results = _solve_all(parts, options, stop, board, keep)
     missing = [part for part, result in zip(parts, results, strict=True) if result is None]
     if missing:
@@ -65,15 +56,18 @@ def solve(
         if stop.requested:
             raise Interrupted("stopped before there was a plan.")
         raise NoPlanInTime(f"no plan was found in {options.time_limit:g} s for the accounts {accounts}, ...")
-    return _together(problem, parts, [result for result in results if result is not None], stop)
+    found = [result for result in results if result is not None]
+    outcome = together(problem, parts, found, stop)
+    return outcome if options.of_arcs is None else replace(outcome, components=tuple(found))
 
 
 def _solve_all(
-    parts: list[_Part], options: Options, stop: Stop, board: _Board, keep: Keep | None
+    parts: list[Part], options: Options, stop: Stop, board: Board, keep: Keep | None
 ) -> list[ComponentResult | None]:
     """Largest first, on as many threads as there are workers; the solver runs outside Python's lock."""
     queue = sorted(range(len(parts)), key=lambda index: -parts[index].problem.n_arcs)
     total = sum(part.problem.n_arcs for part in parts) or 1
+    of_arcs = options.of_arcs or total
     large = sum(part.problem.n_arcs * 2 * options.workers >= total for part in parts)
     threads = max(1, min(options.workers, large))
     deadline = time.monotonic() + options.time_limit
@@ -90,7 +84,7 @@ def _solve_all(
         remaining = max(0.0, deadline - time.monotonic())
         share = min(1.0, max(LEAST_SHARE, threads * part.problem.n_arcs / max(1, waiting)))
         seconds = remaining * share if not options.reproducible else options.time_limit
-        work = options.time_limit * max(part.problem.n_arcs / total, 0.05)
+        work = options.time_limit * max(part.problem.n_arcs / of_arcs, 0.05)
         single = options.reproducible or part.problem.n_arcs < SMALL
         workers = 1 if single else max(1, options.workers // threads)
         results[index] = solve_component(
@@ -103,7 +97,7 @@ def _solve_all(
     return results
 
 
-def _passed_on(part: _Part, keep: Keep | None) -> PassOn | None:
+def _passed_on(part: Part, keep: Keep | None) -> PassOn | None:
     """What a component calls with its better plans, in the arcs of the whole problem."""
     if keep is None:
         return None
@@ -130,122 +124,3 @@ def _wait(futures: Sequence[Future[None]], stop: Stop) -> None:
         except BaseException:
             stop.request()
             raise
-
-
-class _Board:
-    """Adds up what the components report and passes it on."""
-
-    def __init__(self, components: int, report: Report | None) -> None:
-        self._best: list[int | None] = [None] * components
-        self._bound: list[int | None] = [None] * components
-        self._moves = [0] * components
-        self._done: set[int] = set()
-        self._report, self._started, self._lock = report, time.monotonic(), threading.Lock()
-
-    def of(self, index: int) -> OneReport:
-        """The reporter of one component."""
-
-        def note(best: int | None, bound: int | None, moves: int) -> None:
-            with self._lock:
-                self._best[index] = best if best is not None else self._best[index]
-                self._bound[index] = bound if bound is not None else self._bound[index]
-                self._moves[index] = moves if moves >= 0 else self._moves[index]
-            self._tell()
-
-        return note
-
-    def ended(self, index: int) -> None:
-        """A component is done."""
-        self._done.add(index)
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._report is None:
-            return
-        best = [value for value in self._best if value is not None]
-        bound = [value for value in self._bound if value is not None]
-        self._report(
-            Progress(
-                best=sum(best) if len(best) == len(self._best) else None,
-                bound=sum(bound) if bound else None,
-                moves=sum(self._moves),
-                done=len(self._done),
-                components=len(self._best),
-                seconds=time.monotonic() - self._started,
-            )
-        )
-
-
-def _together(problem: Problem, parts: list[_Part], results: list[ComponentResult], stop: Stop) -> Outcome:
-    chosen = np.full(len(problem.groups), -1)
-    for part, result in zip(parts, results, strict=True):
-        chosen[part.groups] = part.arcs[result.chosen]
-    values = problem.values(chosen)
-    constant = outside(problem)
-    certificates = tuple(_joined(problem, parts, results, level) for level in CERTIFIED[: 1 + (values[0] > 0)])
-    certified = {certificate.level: proven(problem, chosen, certificate) for certificate in certificates}
-    levels = tuple(
-        _added(name, values[index], constant[index], [result.levels[index] for result in results], certified.get(name))
-        for index, name in enumerate(level.name for level in problem.levels)
-    )
-    return Outcome(
-        chosen=chosen,
-        levels=levels,
-        legal=values[0] == 0,
-        stopped=_stopped(levels, results, stop),
-        from_solver=any(result.from_solver for result in results),
-        warnings=tuple(dict.fromkeys(warning for result in results for warning in result.warnings)),
-        certificates=certificates,
-        spent=_spent(results),
-    )
-
-
-def _spent(results: list[ComponentResult]) -> dict[str, float]:
-    """Seconds by phase, added up over components (which run side by side)."""
-    phases = dict.fromkeys(phase for result in results for phase in result.spent)
-    return {phase: round(sum(result.spent.get(phase, 0.0) for result in results), 3) for phase in phases}
-
-
-def _joined(problem: Problem, parts: list[_Part], results: list[ComponentResult], level: int) -> Certificate:
-    """The multipliers of all components for one level; where a component needed none, its cheapest arcs prove it."""
-    group, row = np.zeros(len(problem.groups), dtype=np.int64), np.zeros(len(problem.rows), dtype=np.int64)
-    kept, copies = np.zeros(len(parts), dtype=np.int64), np.zeros(len(parts), dtype=np.int64)
-    copy = [np.zeros(0, dtype=np.int64)]
-    for place, (part, result) in enumerate(zip(parts, results, strict=True)):
-        found = result.multipliers.get(level) or Multipliers.least(part.problem, level)
-        group[part.groups], row[part.rows] = found.group, found.row
-        kept[place] = found.kept[0] if len(found.kept) else 0
-        copies[place] = len(found.copy)
-        copy.append(found.copy)
-    return Certificate(problem.levels[level].name, group, row, kept, np.concatenate(copy), copies)
-
-
-def _added(name: str, value: int, constant: int, parts: list[LevelResult], certified: int | None) -> LevelResult:
-    """One level of the whole: values, bounds and least values add up; a proof is as strong as its weakest part.
-
-    `certified` is what the multipliers prove of the whole, worked out anew.
-    """
-    floor = _total(constant, [part.certificate_bound for part in parts])
-    least = _total(constant, [part.least for part in parts])
-    bound = _total(constant, [part.bound for part in parts])
-    floor = certified if certified is not None else floor
-    if floor is not None and certified is not None:
-        bound = floor if bound is None else max(bound, min(floor, value if least is None else least))
-    proof: Proof | None = None
-    if all(part.proof is not None for part in parts):
-        proof = "certificate" if floor == (value if least is None else min(value, least)) else "solver"
-    return LevelResult(name, value, bound, proof, floor, least)
-
-
-def _total(constant: int, values: list[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return constant + sum(known) if len(known) == len(values) else None
-
-
-def _stopped(levels: tuple[LevelResult, ...], results: list[ComponentResult], stop: Stop) -> Stopped:
-    deciding = [level for level in levels if level.name in ("overload", "disruption", "continuity")]
-    if stop.requested:
-        return "interrupt"
-    if all(level.proof is not None for level in deciding):
-        return "proven"
-    return "time" if any(result.timed_out for result in results) or deciding[0].proof is None else "gap"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import IO, Any
 
 import numpy as np
 
-from rebalancer.certificate import Certificate
-from rebalancer.engine.outcome import LevelResult, Options, Outcome
+from rebalancer.certificate import Certificate, Multipliers
+from rebalancer.engine.outcome import ComponentResult, LevelResult, Options, Outcome
 from rebalancer.problem import Gates, Level, Problem, Rows
 
 MARK = b"rbl1"
@@ -124,6 +125,7 @@ def problem_frame(problem: Problem, options: Options, call: int) -> Frame:
             "seed": options.seed,
             "workers": options.workers,
             "reproducible": options.reproducible,
+            "of_arcs": options.of_arcs,
         },
     }
     return Frame(Kind.SOLVE, call, meta, tuple(np.asarray(array, dtype="<i8") for array in arrays))
@@ -165,7 +167,25 @@ def answer_frame(outcome: Outcome, call: int) -> Frame:
     arrays = [outcome.chosen]
     for certificate in outcome.certificates:
         arrays += [certificate.group, certificate.row, certificate.kept, certificate.copy, certificate.copies]
+    meta["components"] = [_told(component) for component in outcome.components]
+    for component in outcome.components:
+        arrays.append(component.chosen)
+        for found in component.multipliers.values():
+            arrays += [found.group, found.row, found.kept, found.copy]
     return Frame(Kind.ANSWER, call, meta, tuple(array.astype("<i8") for array in arrays))
+
+
+def _told(component: ComponentResult) -> dict[str, Any]:
+    """What a component found, but for its arrays."""
+    return {
+        "levels": [vars(level) for level in component.levels],
+        "legal": component.legal,
+        "from_solver": component.from_solver,
+        "timed_out": component.timed_out,
+        "multipliers": list(component.multipliers),
+        "spent": component.spent,
+        "warnings": component.warnings,
+    }
 
 
 def outcome_of(frame: Frame) -> Outcome:
@@ -181,13 +201,30 @@ def outcome_of(frame: Frame) -> Outcome:
             for place, name in enumerate(meta["certificates"])
         )
         spent = {str(phase): float(seconds) for phase, seconds in meta["spent"].items()}
+        arrays = iter(multipliers[5 * len(certificates) :])
+        components = tuple(_component(told, arrays) for told in meta["components"])
         if meta["stopped"] not in ("proven", "gap", "time", "interrupt"):
             raise WireError("an unknown end")
         if any(array.dtype != TYPES["<i8"] for array in frame.arrays):
             raise WireError("an unknown type")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
         raise WireError(str(error)) from None
-    return Outcome(chosen, levels, legal, meta["stopped"], searched, warnings, certificates, spent)
+    return Outcome(chosen, levels, legal, meta["stopped"], searched, warnings, certificates, spent, components)
+
+
+def _component(told: dict[str, Any], arrays: Iterator[np.ndarray]) -> ComponentResult:
+    chosen = next(arrays)
+    numbers = [level for level in told["multipliers"] if type(level) is int]
+    return ComponentResult(
+        chosen,
+        [_level(level) for level in told["levels"]],
+        told["legal"] is True,
+        told["from_solver"] is True,
+        told["timed_out"] is True,
+        {level: Multipliers(next(arrays), next(arrays), next(arrays), next(arrays)) for level in numbers},
+        {str(phase): float(seconds) for phase, seconds in told["spent"].items()},
+        [str(text)[:500] for text in told["warnings"][:100]],
+    )
 
 
 def _level(claim: dict[str, Any]) -> LevelResult:

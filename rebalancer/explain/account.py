@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,16 @@ import pandas as pd
 
 from rebalancer.alternatives import Alternatives
 from rebalancer.errors import UsageError, did_you_mean
+from rebalancer.explain.words import listed
 from rebalancer.proposal import Proposal
 from rebalancer.rebuilt import chosen_arcs, formulation_of
 from rebalancer.rules.formulation import Formulation
+from rebalancer.snapshot import Snapshot
 
 SHOWN = 5
 """Other seats shown."""
+
+REFUSED_COLUMNS = ["account_id", "am_id"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Explanation:
     row: dict[Hashable, Any]
     seats: pd.DataFrame
     """Columns am_id, csm_id, extra_overload, extra_disruption, drawback (words); best first, all others as planned."""
+    refused: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REFUSED_COLUMNS))
+    """Columns account_id, am_id: AMs and pools that the account, or one that stays together with it, refuses."""
 
     def text(self) -> str:
         """The explanation in a planner's words."""
@@ -43,10 +49,16 @@ class Explanation:
         if row["disruption"]:
             lines.append(f"Revenue at risk: ${row['disruption']:,}.")
         if self.seats.empty:
-            return "\n".join([*lines, "No rule admits another seat for it."])
+            return "\n".join([*lines, "No rule admits another seat for it.", *self._refused_words()])
         lines.append("Other seats, all other accounts as planned (best first):")
         lines += [f"  {_seat_words(seat)}" for seat in self.seats.head(SHOWN).to_dict("records")]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._refused_words()])
+
+    def _refused_words(self) -> Iterator[str]:
+        """Whom it may not go to, though the other rules might admit it."""
+        for account_id, ams in self.refused.groupby("account_id", sort=False)["am_id"]:
+            who = "It" if account_id == self.account_id else f"{account_id} of its family"
+            yield f"{who} refuses {listed(ams)}."
 
 
 def _seat_words(seat: dict[Hashable, Any]) -> str:
@@ -61,7 +73,8 @@ def explain(proposal: Proposal, account_id: str) -> Explanation:
     snapshot, chosen = formulation.snapshot, chosen_arcs(formulation, proposal.assignments)
     if account_id not in snapshot.accounts.ids:
         return Explanation(account_id, row, pd.DataFrame())
-    return Explanation(account_id, row, _seats(formulation, chosen, snapshot.accounts.ids.index(account_id)))
+    place = snapshot.accounts.ids.index(account_id)
+    return Explanation(account_id, row, _seats(formulation, chosen, place), _refused(snapshot, place))
 
 
 def explain_account(proposal: Proposal, account_id: str) -> str:
@@ -77,6 +90,18 @@ def row_of(proposal: Proposal, account_id: str) -> dict[Hashable, Any]:
         near = did_you_mean(account_id, plan["account_id"])
         raise UsageError(f'there is no account "{account_id}" in this run. {near}'.strip())
     return plan.iloc[int(found[0])].to_dict()
+
+
+def _refused(snapshot: Snapshot, account: int) -> pd.DataFrame:
+    """What the account refuses, then what others of its family do; the books that they are in aside."""
+    accounts = snapshot.accounts
+    refusing, books = accounts.refused.T
+    family = accounts.family[account]
+    together = (family >= 0) & (accounts.family[refusing] == family)
+    rows = np.flatnonzero(((refusing == account) | together) & (accounts.owner[refusing] != books))
+    rows = rows[np.argsort(refusing[rows] != account, kind="stable")]
+    found = [(accounts.ids[refusing[row]], snapshot.ams.ids[books[row]]) for row in rows]
+    return pd.DataFrame(found, columns=REFUSED_COLUMNS)
 
 
 def _seats(formulation: Formulation, chosen: np.ndarray, account: int) -> pd.DataFrame:

@@ -16,8 +16,9 @@ moves that no load asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -28,9 +29,10 @@ import pandas as pd
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel
 from rebalancer.errors import NoPlanInTime, UsageError
+from rebalancer.executors import run_all
 from rebalancer.insight.sizing import size_report
 from rebalancer.insight.teams import fewer_in, more_capacity_in, one_more, without_floors
-from rebalancer.insight.worth import Worth, solved
+from rebalancer.insight.worth import Solve, Worth, solved
 from rebalancer.plan import resolve_model
 from rebalancer.snapshot import Snapshot, take_snapshot
 
@@ -69,18 +71,21 @@ def marginal(
     time_limit: float = TIME_LIMIT,
     workers: int | None = None,
     told: Told = lambda _: None,
+    executor: Executor | None = None,
 ) -> Marginal:
     """What one more AM, one fewer and one more unit are worth, per region. `time_limit` is in seconds, for each of the
-    solves: one for today's team, three for each region, and a few for the curve. `told` hears of each.
+    solves: one for today's team, three for each region, and a few for the curve. `told` hears of each. Those of the
+    regions run side by side on the workers of an `executor`, each with one core unless `workers` says otherwise.
 
-    Raises `InvalidInput`, `UsageError`, and `NoPlanInTime` where today's team has no plan in the time.
+    Raises `InvalidInput`, `UsageError`, `NoPlanInTime` where today's team has no plan in the time, and
+    `WorkerLostError` where workers died of one of the solves.
     """
     if time_limit <= 0:
         raise UsageError("time_limit must be above 0.")
     resolved = _comparable(resolve_model(book, model))
     book = without_floors(book.on(effective_date))
     snapshot = take_snapshot(book, resolved, "full", "revenue_at_risk")
-    return _Study(snapshot, time_limit, workers, told).run()
+    return _Study(snapshot, time_limit, workers, told, executor).run()
 
 
 def _comparable(model: CoverageModel) -> CoverageModel:
@@ -91,11 +96,26 @@ def _comparable(model: CoverageModel) -> CoverageModel:
     return model.model_copy(update={"limits": limits})
 
 
+@dataclass(frozen=True)
+class _Variant:
+    """A team to solve for: the book with it, None once that was handed over, and what is changed, in words."""
+
+    book: Book | None
+    words: str
+    place: str = ""
+    change: str = ""
+    am: str = ""
+    units: float = 0.0
+
+
 class _Study:
     """The solves of one book, and what they say."""
 
-    def __init__(self, snapshot: Snapshot, time_limit: float, workers: int | None, told: Told) -> None:
-        self.snapshot, self.time_limit, self.workers, self.told = snapshot, time_limit, workers, told
+    def __init__(
+        self, snapshot: Snapshot, time_limit: float, workers: int | None, told: Told, executor: Executor | None
+    ) -> None:
+        self.snapshot, self.time_limit, self.told, self.executor = snapshot, time_limit, told, executor
+        self.workers = workers if executor is None else workers or 1
         needed = size_report(snapshot).needed
         by_region = needed[(needed["by"] == "region") & (needed["accounts"] > 0)]
         short = by_region.assign(short=by_region["units_needed"] - by_region["today"])
@@ -110,41 +130,64 @@ class _Study:
         self.found: dict[tuple[str, str], Worth] = {}
 
     def worth(self, book: Book, words: str) -> Worth:
-        self.told(f"solving for {words}")
-        return solved(book, self.snapshot.model, self.time_limit, self.workers)
+        ((_, found),) = self._worths([_Variant(book, words)])
+        return found
+
+    def _worths(self, variants: Iterable[_Variant]) -> Iterator[tuple[_Variant, Worth]]:
+        """What each team is worth, in their order."""
+        asked: list[_Variant] = []
+
+        def solves() -> Iterator[Solve]:
+            for variant in variants:
+                assert variant.book is not None
+                self.told(f"solving for {variant.words}")
+                asked.append(replace(variant, book=None))
+                yield Solve(variant.book, self.snapshot.model, self.time_limit, self.workers)
+
+        if self.executor is None:
+            yield from ((asked[-1], solved(solve)) for solve in solves())
+            return
+        found = dict(run_all(self.executor, solved, solves()))
+        for number, variant in enumerate(asked):
+            outcome = found[number]
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield variant, outcome
 
     def run(self) -> Marginal:
-        regions = pd.DataFrame([row for place in self.places for row in self._region(place)], columns=list(REGIONS))
+        variants = (variant for place in self.places for variant in self._variants(place))
+        rows = [self._row(variant, found) for variant, found in self._worths(variants)]
+        regions = pd.DataFrame(rows, columns=list(REGIONS))
         curve = self._curve(regions)
         return Marginal(self.base, regions, curve, is_concave(curve), tuple(self._notes()))
 
-    def _region(self, place: str) -> Iterator[dict[str, object]]:
+    def _variants(self, place: str) -> Iterator[_Variant]:
         """One more, one fewer and more capacity in a region."""
         book, name = self.snapshot.book, place or "any region"
         joined, am = one_more(book, place)
-        yield self._row(place, "one more", am, self.worth(joined, f"one more AM in {name}"))
+        yield _Variant(joined, f"one more AM in {name}", place, "one more", am)
         left, am = fewer_in(self.snapshot, place)
         if left is not None:
-            yield self._row(place, "one fewer", am, self.worth(left, f"{name} without {am}"))
+            yield _Variant(left, f"{name} without {am}", place, "one fewer", am)
         raised, units = more_capacity_in(self.snapshot, place)
         if units:
-            row = self._row(place, "more capacity", "", self.worth(raised, f"{units:g} more units in {name}"))
-            yield {**row, "per_unit": float(row["value"]) / units}  # type: ignore[arg-type]
+            yield _Variant(raised, f"{units:g} more units in {name}", place, "more capacity", "", units)
 
-    def _row(self, place: str, change: str, am: str, found: Worth) -> dict[str, object]:
-        self.found[place, change] = found
+    def _row(self, variant: _Variant, found: Worth) -> dict[str, object]:
+        self.found[variant.place, variant.change] = found
+        value = self.base.exposure - found.exposure
         return {
-            "region": place,
-            "change": change,
-            "am_id": am,
+            "region": variant.place,
+            "change": variant.change,
+            "am_id": variant.am,
             **found.figures(),
-            "value": self.base.exposure - found.exposure,
+            "value": value,
             "moves_value": self.base.at_risk - found.at_risk,
             "cover_value": self.base.cover - found.cover,
-            "value_low": _known(self.base.exposure - found.exposure - self.base.uncertain),
-            "value_high": _known(self.base.exposure - found.exposure + found.uncertain),
-            "per_unit": np.nan,
-            "cost": self.cost.get(place, np.nan),
+            "value_low": _known(value - self.base.uncertain),
+            "value_high": _known(value + found.uncertain),
+            "per_unit": value / variant.units if variant.units else np.nan,
+            "cost": self.cost.get(variant.place, np.nan),
         }
 
     def _curve(self, regions: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,17 +48,28 @@ class Worth:
         return {name: getattr(self, name) for name in names}
 
 
-def solved(book: Book, model: CoverageModel, time_limit: float, workers: int | None) -> Worth:
+@dataclass(frozen=True)
+class Solve:
+    """A book to solve with a model, in so many seconds with so many cores (None: all)."""
+
+    book: Book
+    model: CoverageModel
+    time_limit: float
+    workers: int | None
+
+
+def solved(solve: Solve) -> Worth:
     """The best plan of a book in the time, in dollars; a team that can't have a plan has a status that says so."""
+    limits: dict[str, Any] = {"time_limit": solve.time_limit, "workers": solve.workers}
     try:
-        plan = propose(book, model, measure="revenue_at_risk", time_limit=time_limit, workers=workers)
+        plan = propose(solve.book, solve.model, measure="revenue_at_risk", **limits)
     except (InvalidInput, NoLegalPlan):
         return _without("impossible")
     except NoPlanInTime:
         return _without("no plan in the time")
     units, arr = uncovered(plan)
     at_risk = float(plan.record["disruption"]["revenue_at_risk"])
-    cover = float(model.sizing.uncovered_loss) * arr
+    cover = float(solve.model.sizing.uncovered_loss) * arr
     doubt = _uncertain(plan)
     return Worth(plan.status, doubt == 0, at_risk, units, arr, cover, doubt)
 

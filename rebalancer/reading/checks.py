@@ -9,7 +9,7 @@ import pandas as pd
 
 from rebalancer.errors import Faults, did_you_mean, printable
 from rebalancer.reading.options import AcceptedFaults
-from rebalancer.reading.people import REFERENCES
+from rebalancer.reading.people import REFERENCES, REFUSED
 from rebalancer.reading.raw import RawTable
 
 Frames = dict[str, pd.DataFrame]
@@ -20,6 +20,7 @@ SHOWN = 5
 def check_book(frames: Frames, raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None:
     """Everything that needs more than one value; accepted unknown owners are emptied in place."""
     _check_references(frames, raws, faults)
+    _check_refused(frames, raws, faults)
     if "accounts" in frames:
         accounts, raw = frames["accounts"], raws["accounts"]
         _check_families(accounts, raw, faults)
@@ -56,6 +57,30 @@ def _check_references(frames: Frames, raws: Mapping[str, RawTable], faults: Acce
                 Faults.error(faults, "unknown_id", problem, cure, value=value, **where)
         if table == "accounts" and faults.accepts("unknown_id"):
             frames[table][column] = values.mask(unknown, "")
+
+
+def _check_refused(frames: Frames, raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None:
+    """Who is refused may have left the files since: one warning for each of them, the rest counted."""
+    table, column, other, key = REFUSED
+    if table not in frames or other not in frames or not raws[other].complete:
+        return
+    refused = frames[table][column]
+    naming = refused[refused.to_numpy(dtype=object).astype(bool)]
+    known = set(frames[other][key]) | (set(frames["pools"]["pool_id"]) if "pools" in frames else set())
+    places: dict[str, list[int]] = {}
+    for index, names in zip(naming.index.tolist(), naming.tolist(), strict=True):
+        for name in names:
+            if name not in known:
+                places.setdefault(name, []).append(index)
+    for name in list(places)[:SHOWN]:
+        cure = did_you_mean(name, known) or "Correct it, or leave it: it then has no effect."
+        more = f" It stands in {len(places[name]):,} rows." if len(places[name]) > 1 else ""
+        where = raws[table].where(places[name][0], column)
+        problem = f"there is no such {key} in {other} to refuse.{more}"
+        faults.warn("unknown_refused", problem, cure, value=name, **where)
+    if len(places) > SHOWN:
+        problem = f"{len(places) - SHOWN:,} more who are refused are not in {other}."
+        faults.warn("unknown_refused", problem, file=raws[table].file, column=raws[table].label(column))
 
 
 def _check_families(accounts: pd.DataFrame, raw: RawTable, faults: AcceptedFaults) -> None:

@@ -18,7 +18,7 @@ DOMAINS = (
     ("001", ("accounts", "account_id"), (("accounts", "parent_id"), *((table, "account_id") for table in (
         "touches", "opportunities", "history", "splits")))),
     ("005", ("ams", "am_id"), (
-        *(("accounts", column) for column in ("owner", "assign_to", "gam")),
+        *(("accounts", column) for column in ("owner", "assign_to", "refused", "gam")),
         *((table, "am_id") for table in ("pods", "pools", "touches", "quotas", "splits")),
         ("history", "from"), ("history", "to"),
     )),
@@ -51,17 +51,22 @@ def unify_ids(raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None:
 
 def _unify(raw: RawTable, column: str, shape: re.Pattern[str], faults: AcceptedFaults) -> None:
     values = raw.frame[column].tolist()
+    several = raw.table.column(column).kind == "tags"
     short = 0
-    for index, value in enumerate(values):
-        if not shape.fullmatch(value):
+    for index, text in enumerate(values):
+        if not text:
             continue
-        whole = id18(value[:15])
-        short += len(value) == 15
-        values[index] = whole
-        if len(value) == 18 and value != whole:
-            problem = f"the last three characters of this Salesforce id should be {whole[15:]}."
-            cure = "A letter or its case is wrong, perhaps from a spreadsheet: export the id again."
-            faults.error("checksum", problem, cure, value=value, **raw.where(index, column))
+        parts = [part.strip() for part in text.split(";")] if several else [text]
+        for place, value in enumerate(parts):
+            if not shape.fullmatch(value):
+                continue
+            parts[place] = whole = id18(value[:15])
+            short += len(value) == 15
+            if len(value) == 18 and value != whole:
+                problem = f"the last three characters of this Salesforce id should be {whole[15:]}."
+                cure = "A letter or its case is wrong, perhaps from a spreadsheet: export the id again."
+                faults.error("checksum", problem, cure, value=value, **raw.where(index, column))
+        values[index] = ";".join(parts)
     raw.frame[column] = pd.Series(values, dtype=str)
     if short:
         problem = (

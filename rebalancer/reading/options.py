@@ -23,7 +23,7 @@ ACCEPTABLE = {
 WARNINGS = (
     *("encoding", "delimiter", "active_content", "beyond_header", "unused_column", "unused_file", "annual_revenue"),
     *("owner_name", "salesforce_id", "normal_form", "repeated_row", "orphan_parent", "negative_arr", "time_zone"),
-    *("inactive_owner", "queue"),
+    *("inactive_owner", "queue", "unknown_refused"),
 )
 """Codes of warnings, which `--accept CODE` silences."""
 

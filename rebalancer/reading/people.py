@@ -26,6 +26,9 @@ REFERENCES = (
 )
 """Columns that hold an id of another table."""
 
+REFUSED = ("accounts", "refused", "ams", "am_id")
+"""The column that holds several, separated by `;`."""
+
 QUEUE = re.compile(r"00G[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?")
 """The id of a Salesforce group or queue."""
 
@@ -37,7 +40,7 @@ def resolve_people(raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None
         _note_lookalikes(raws["ams"], faults)
     if "accounts" in raws and "owner" in raws["accounts"].frame.columns:
         _empty_queues(raws["accounts"], faults)
-    for table, column, other, key in REFERENCES:
+    for table, column, other, key in (*REFERENCES, REFUSED):
         there = table in raws and other in raws
         if there and column in raws[table].frame.columns and key in raws[other].frame.columns:
             _resolve(raws[table], column, raws[other], key, faults)
@@ -90,7 +93,8 @@ def _empty_queues(accounts: RawTable, faults: AcceptedFaults) -> None:
 def _resolve(raw: RawTable, column: str, other: RawTable, key: str, faults: AcceptedFaults) -> None:
     values = raw.frame[column]
     known = set(other.frame[key])
-    foreign = [str(value) for value in values.unique() if value and value not in known]
+    parts = dict.fromkeys(part for value in values.unique() for part in _parts(raw, column, str(value)))
+    foreign = [part for part in parts if part not in known]
     if not foreign:
         return
     fields = [name for name in ("name", "email") if name in other.frame.columns]
@@ -105,7 +109,21 @@ def _resolve(raw: RawTable, column: str, other: RawTable, key: str, faults: Acce
             _note_ambiguous(raw, column, value, sorted({person for person, _ in people}), faults)
             found[value] = ("", "ambiguous")
     _note_found(raw, column, found, other, key, faults)
-    raw.frame[column] = values.map(lambda value: found[value][0] if value in found else value).astype(str)
+    if not found:
+        return
+
+    def read(text: str) -> str:
+        ids = [found[part][0] if part in found else part for part in _parts(raw, column, text)]
+        return ";".join(name for name in ids if name)
+
+    meant = {value: read(value) for value in values.unique()}
+    raw.frame[column] = values.map(meant).astype(str)
+
+
+def _parts(raw: RawTable, column: str, text: str) -> list[str]:
+    """The ids or names that a cell holds: one, or in a column of tags several."""
+    several = raw.table.column(column).kind == "tags"
+    return [part for name in (text.split(";") if several else [text]) if (part := name.strip() if several else name)]
 
 
 Lookup = Callable[[str], list[tuple[str, str]]]
@@ -122,7 +140,7 @@ def _lookup(other: RawTable, key: str, field: str, code: str, form: Callable[[st
 
 def _note_ambiguous(raw: RawTable, column: str, value: str, ids: list[str], faults: AcceptedFaults) -> None:
     who = " and ".join(f'"{printable(person)}"' for person in ids[:5])
-    for index in [i for i, text in enumerate(raw.frame[column]) if text == value]:
+    for index in [i for i, text in enumerate(raw.frame[column]) if value in _parts(raw, column, text)]:
         problem = f"{len(ids)} people have this name: {who}."
         faults.error("ambiguous_name", problem, "Use the id.", value=value, **raw.where(index, column))
 

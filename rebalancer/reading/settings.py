@@ -45,17 +45,22 @@ def read_settings(path: Path, faults: Faults) -> Settings:
     """The settings of a book; every wrong key is noted, and left out."""
     if not path.is_file():
         return Settings()
-    raw = _known(read_toml(path), SETTINGS, path.name, "", faults)
+    return settings_of(read_toml(path), path.name, faults)
+
+
+def settings_of(given: Mapping[str, Any], file: str, faults: Faults) -> Settings:
+    """The settings that a table of TOML holds; every wrong key is noted for `file`, and left out."""
+    raw = _known(given, SETTINGS, file, "", faults)
     day = raw.get("effective_date")
     if day is not None:
         try:
             day = to_day(day)
         except UsageError:
-            where = {"file": path.name, "column": "effective_date", "value": str(day)}
+            where = {"file": file, "column": "effective_date", "value": str(day)}
             faults.error("book_toml", "not a date.", "Write it as YYYY-MM-DD.", **where)
             day = None
-    options = _options(raw, path.name, faults)
-    files = _files(raw.get("files", {}), path.name, faults)
+    options = _options(raw, file, faults)
+    files = _files(raw.get("files", {}), file, faults)
     return Settings(raw.get("model"), day, raw.get("overrides", {}), files, options)
 
 

@@ -198,6 +198,10 @@ class _Reader:
         if book < 0 or not snapshot.ams.may_be_assigned[book]:
             self._fault(index, "override", f"{printable(am)} has left or is on leave.", "Name another AM.")
             return None
+        if (snapshot.accounts.refused == (at, book)).all(axis=1).any() and book != snapshot.accounts.owner[at]:
+            problem = f"the account names {printable(am)} in refused."
+            self._fault(index, "override", problem, "Name another AM, or clear refused and propose again.")
+            return None
         csm = str(self.plan[account]["to_csm"]) if kind == "approve" and snapshot.pods_active else ""
         return Decision(account, "approve" if kind == "approve" else "override", am, csm, comment, row)
 

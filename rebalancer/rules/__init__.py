@@ -19,6 +19,7 @@ from rebalancer.rules.pod_size import PodSize
 from rebalancer.rules.pods import Pods
 from rebalancer.rules.pools import Pools
 from rebalancer.rules.receiving import Receiving
+from rebalancer.rules.refused import Refused
 from rebalancer.rules.rule import Rule
 from rebalancer.rules.tags import LANGUAGE, REGION, SKILL
 from rebalancer.rules.tier_segmentation import TierSegmentation
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     Pools(),
     Families(),
     Locks(),
+    Refused(),
     Fatigue(),
     GlobalProgramme(),
     Pods(),

@@ -49,6 +49,8 @@ class FamilyArcs:
         self.assign_to = accounts.assign_to.tolist()
         self.profile = accounts.profile.tolist()
         self.eligible = eligible
+        refused = accounts.refused
+        self.refused = set(map(tuple, refused[accounts.family[refused[:, 0]] >= 0].tolist()))
         pairs = snapshot.pod_pairs
         self.in_pod = {(int(am), int(csm)) for am, csm in pairs}
         self.pod = {int(am): [] for am in pairs[:, 0]}  # type: dict[int, list[int]]
@@ -99,6 +101,8 @@ class FamilyArcs:
     def _admits(self, book: int, members: list[int]) -> bool:
         """The book may take all of the members that do not belong to it today."""
         named = self.assign_to
+        if self.refused and any((m, book) in self.refused and book != self.owner[m] for m in members):
+            return False
         return all(book in (self.owner[m], named[m]) or self.eligible[self.profile[m], book] for m in members)
 
     def _united(self, members: list[int], book: int) -> Iterator[Arc]:

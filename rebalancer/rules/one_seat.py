@@ -29,6 +29,10 @@ def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[
             before = left.sum()
             left = left & allowed[snapshot.accounts.profile[account]]
             chain += [f"{name.replace('_', ' ')} leaves {left.sum()}"] if left.sum() < before else []
+        before = left.sum()
+        left[_refused(snapshot, int(account))] = False
+        refuses = left.sum() < before
+        chain += [f"refused leaves {left.sum()}"] if refuses else []
         whose = _why_not_as_today(snapshot, int(account))
         if snapshot.may_stay[account] or left.any():
             whose = f"{whose}, and no pod fits"
@@ -43,9 +47,17 @@ def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[
             f"no AM may take the account {snapshot.accounts.ids[account]} ({TIERS[profile['tier']]}"
             f"{', ' + tags if tags else ''}): {whose}.",
             "Widen an AM's tags or tiers, or fix a seat with assign_to."
+            + (" Or take an AM out of refused." if refuses else "")
             + (" A later ae_hold_until leaves it with its AE." if snapshot.accounts.holds.due[account] else ""),
             file="accounts",
         )
+
+
+def _refused(snapshot: Snapshot, account: int) -> np.ndarray:
+    """The books that an account must not newly be given to."""
+    refused = snapshot.accounts.refused
+    books: np.ndarray = refused[refused[:, 0] == account, 1]
+    return books
 
 
 def _why_not_as_today(snapshot: Snapshot, account: int) -> str:

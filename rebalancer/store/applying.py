@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from rebalancer.errors import StalePlan, UsageError, printable
 from rebalancer.store.books import accounts_of, change_of, people_of
 from rebalancer.store.decisions import refuse_altered, run_out
 from rebalancer.store.events import append
+from rebalancer.store.ledger import results_of
 from rebalancer.store.lifecycle import LIVE, WHY_NOT, after, is_repeat
 from rebalancer.store.plan import plan_hash
 from rebalancer.store.proposals import find, insert_proposal, moves_of, proposal_id, set_state
@@ -104,7 +105,11 @@ def _mark_undone(work: Work, row: sa.Row[Any]) -> None:
 
 @dataclass(frozen=True)
 class Undoing:
-    """The proposal that takes another back. `left_out`: accounts that changed since, with what changed."""
+    """The proposal that takes another back. `left_out`: accounts that changed since, with what changed.
+
+    `not_in_crm`: accounts that it gives back and whose move failed or is pending in the ledger of the CRM, which never
+    took it: they are not to be loaded back.
+    """
 
     proposal_id: str
     undoes: str
@@ -112,6 +117,7 @@ class Undoing:
     moves: int
     left_out: tuple[str, ...]
     new: bool
+    not_in_crm: tuple[str, ...] = ()
 
 
 def undo(
@@ -126,8 +132,9 @@ def undo(
         row = find(work.connection, proposal)
         known = _undo_of(work, row)
         if known is not None:
-            count = len(moves_of(work.connection, known.proposal_id))
-            return Undoing(known.proposal_id, row.proposal_id, known.state, count, (), new=False)
+            ids = [move.account_id for move in moves_of(work.connection, known.proposal_id)]
+            unconfirmed = _unconfirmed(work, row, ids)
+            return Undoing(known.proposal_id, row.proposal_id, known.state, len(ids), (), False, unconfirmed)
         if row.state != "applied":
             raise UsageError(f"undoing {row.proposal_id} is not possible: {WHY_NOT[row.state]}.")
         back, left_out = _back(work, row)
@@ -135,7 +142,8 @@ def undo(
             refuse_stale(row.proposal_id, left_out, "Undoing")
         proposal_row = _undo_row(work, row, back)
         insert_proposal(work, proposal_row, back, row.book, comment)
-        return Undoing(proposal_row["proposal_id"], row.proposal_id, "open", len(back), tuple(left_out), new=True)
+        name, unconfirmed = proposal_row["proposal_id"], _unconfirmed(work, row, [move["account_id"] for move in back])
+        return Undoing(name, row.proposal_id, "open", len(back), tuple(left_out), True, unconfirmed)
 
 
 def _undo_of(work: Work, row: sa.Row[Any]) -> sa.Row[Any] | None:
@@ -143,6 +151,12 @@ def _undo_of(work: Work, row: sa.Row[Any]) -> sa.Row[Any] | None:
     states = ("applied", "undone") if row.state == "undone" else LIVE
     query = sa.select(proposals).where(proposals.c.undoes == row.proposal_id, proposals.c.state.in_(states))
     return work.connection.execute(query).first()
+
+
+def _unconfirmed(work: Work, row: sa.Row[Any], ids: Iterable[str]) -> tuple[str, ...]:
+    """The accounts whose move failed or is pending in the ledger; those that it does not know may be anywhere."""
+    said = results_of(work.connection, row.book_id, row.run_id)
+    return tuple(name for name in sorted(ids) if name in said and said[name].state != "done")
 
 
 def _undo_row(work: Work, row: sa.Row[Any], back: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from rebalancer.store.events import changes_digest, hash_of
+from rebalancer.store.ledger import EVENT, results_digest
 from rebalancer.store.plan import plan_hash
 from rebalancer.store.store import Store
-from rebalancer.store.tables import accounts, approvals, chain, events, history, moves, proposals
+from rebalancer.store.tables import accounts, approvals, books, chain, events, history, ledger, moves, proposals
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def audit(store: Store, *, anchor: str | None = None) -> Audited:
             *_changes(told, changes),
             *_owners(connection, changes),
             *_proposals(connection, told),
+            *_results(connection, told),
         ]
     return Audited(len(told), len(changes), count, head.head_hash, tuple(found))
 
@@ -167,3 +169,18 @@ def _moves(
     for name, hashed in sorted(hashes.items()):
         if plan_hash(row._asdict() for row in planned[name]) != hashed:
             yield Finding("moves", f"the moves of proposal {name} are not those it was submitted with.")
+
+
+def _results(connection: sa.Connection, told: Sequence[sa.Row[Any]]) -> Iterator[Finding]:
+    """The ledger of the CRM is what the newest import of each run left."""
+    given = {}
+    for event in told:
+        if event.what == EVENT:
+            body = _body(event)
+            given[event.book, str(body.get("run_id"))] = body.get("results_sha256")
+    rows = defaultdict(list)
+    for row in connection.execute(sa.select(ledger, books.c.name.label("book")).join(books)):
+        rows[row.book, row.run_id].append(row._asdict())
+    for key in sorted({*given, *rows}):
+        if results_digest(rows[key]) != given.get(key):
+            yield Finding("ledger", f"what the CRM said of run {key[1]} in book {key[0]} is not as it was imported.")

@@ -21,6 +21,8 @@ WRITES = "rebalancer_writes"
 POSTGRESQL_BUSY = ("55P03", "40P01", "40001")
 """SQLSTATE of a lock that was not to be had, a deadlock, and a serialization failure."""
 POSTGRESQL_DENIED = "42501"
+NO_ROOM = ("disk is full", "disk I/O error", "could not extend file", "No space left", "could not write")
+"""What both databases say where the disk is full or a file may not grow."""
 
 
 def url_of(address: str) -> sa.URL:
@@ -71,6 +73,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
+def session(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A session without a transaction, for what lasts longer than one; errors as in `transaction`."""
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+    except DBAPIError as error:
+        raise _meaning(error, engine.url) from error
+
+
+@contextmanager
 def transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
     """One transaction: committed at the end, rolled back on any error, whose meaning is told without the address."""
     try:
@@ -100,4 +112,9 @@ def _meaning(error: DBAPIError, url: sa.URL) -> RebalancerError:
         return UsageError(f"{shown(url)} is not a store: {text}. Name another file with --store.")
     if "unable to open" in text or "readonly" in text:
         return UsageError(f"{shown(url)} can't be written: {text}. Check the folder and its rights.")
+    if any(words in text for words in NO_ROOM):
+        return RebalancerError(
+            f"the store {shown(url)} has no room to write, and nothing was changed: {text}. "
+            "Make room on its disk, then give the same command again."
+        )
     return RebalancerError(f"the store {shown(url)} failed, and nothing was changed: {text}.")

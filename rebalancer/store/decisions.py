@@ -103,20 +103,29 @@ def reject(
         if is_repeat(row.state, "reject"):
             return _decided(work, row, ())
         after(row.state, "reject")
-        ids = [move.account_id for move in _chosen(planned, accounts) if move.decision != "rejected"]
-        if not ids:
-            return _decided(work, row, ())
-        chosen = set(ids)
-        left: list[Decision] = ["rejected" if move.account_id in chosen else move.decision for move in planned]
-        state = after(row.state, rejecting(row.state, left))
-        _decide(work, row, ids, "rejected", None)
-        until = (work.now + timedelta(days=row.rejected_days)).date().isoformat()
-        if not row.undoes:
-            _lock(work, row, [move for move in planned if move.account_id in chosen], until)
-        body = {"state": state, "accounts": ids, "until": until, "comment": comment}
-        append(work, "rejected", body, book=row.book, proposal=row.proposal_id)
-        set_state(work, row.proposal_id, state)
-        return _decided(work, row, ids)
+        return reject_in(work, row.proposal_id, [move.account_id for move in _chosen(planned, accounts)], comment)
+
+
+def reject_in(work: Work, proposal: str, accounts: Iterable[str], comment: str = "") -> Decided:
+    """Reject the moves of these accounts and no others, in a transaction that is under way; those rejected before stay
+    as they are.
+    """
+    row, named = find(work.connection, proposal), set(accounts)
+    planned = moves_of(work.connection, row.proposal_id)
+    ids = [move.account_id for move in planned if move.account_id in named and move.decision != "rejected"]
+    if not ids:
+        return _decided(work, row, ())
+    chosen = set(ids)
+    left: list[Decision] = ["rejected" if move.account_id in chosen else move.decision for move in planned]
+    state = after(row.state, rejecting(row.state, left))
+    _decide(work, row, ids, "rejected", None)
+    until = (work.now + timedelta(days=row.rejected_days)).date().isoformat()
+    if not row.undoes:
+        _lock(work, row, [move for move in planned if move.account_id in chosen], until)
+    body = {"state": state, "accounts": ids, "until": until, "comment": comment}
+    append(work, "rejected", body, book=row.book, proposal=row.proposal_id)
+    set_state(work, row.proposal_id, state)
+    return _decided(work, row, ids)
 
 
 def refuse_altered(work: Work, row: sa.Row[Any], plan: str | None = None) -> list[sa.Row[Any]]:

@@ -32,6 +32,13 @@ GRANT INSERT, UPDATE, DELETE ON accounts TO rebalancer_planner;
 GRANT INSERT, DELETE ON people TO rebalancer_planner;
 GRANT INSERT ON history, runs, proposals, moves TO rebalancer_planner;
 
+-- The nights are the planner's: it proposes and can do no more.
+GRANT INSERT, UPDATE ON clocks, nights, night_books TO rebalancer_planner;
+GRANT USAGE ON SEQUENCE nights_night_id_seq TO rebalancer_planner;
+
+-- What the CRM said is written by whoever applies.
+GRANT INSERT, UPDATE ON ledger TO rebalancer_applier;
+
 -- The approver decides.
 GRANT INSERT ON approvals TO rebalancer_approver;
 GRANT UPDATE (decision, approval) ON moves TO rebalancer_approver;

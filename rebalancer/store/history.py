@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from rebalancer.errors import UsageError, printable
 from rebalancer.store.books import book_named
+from rebalancer.store.ledger import counted, results_of
 from rebalancer.store.lifecycle import LIVE
 from rebalancer.store.proposals import approvals_of, find, moves_of, record_of
 from rebalancer.store.store import Store, timestamp
@@ -51,13 +52,17 @@ def _listed(row: sa.Row[Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Shown:
-    """A proposal whole: its facts, its moves with the decision on each, its approvals, and the record of its run."""
+    """A proposal whole: its facts, its moves with the decision on each, its approvals, and the record of its run.
+
+    `crm`: approved moves by what became of them in the CRM (done, failed, pending); None where none were imported.
+    """
 
     facts: dict[str, Any]
     moves: list[dict[str, Any]]
     approvals: list[dict[str, Any]]
     events: list[dict[str, Any]]
     record: dict[str, Any]
+    crm: dict[str, int] | None = None
 
 
 MOVE = (
@@ -74,10 +79,30 @@ def show(store: Store, proposal: str, *, now: datetime | None = None) -> Shown:
         day = timestamp(now or datetime.now(UTC))
         names = ("proposal_id", "book", "state", "undoes", "run_id", "plan_hash", "proposed_by", "proposed_at")
         facts = {name: getattr(row, name) for name in names}
-        shown = [{**_move(move), "expired": _is_expired(move, given, day)} for move in planned]
+        said = _comments(connection, row.proposal_id)
+        shown = [
+            {**_move(move), "expired": _is_expired(move, given, day), "comment": said.get(move.account_id, "")}
+            for move in planned
+        ]
         told = [_approval(approval) for _, approval in sorted(given.items())]
         record = record_of(connection, row.book_id, row.run_id)
-        return Shown(facts, shown, told, _events(connection, row.proposal_id), record)
+        crm = _in_crm(connection, row, planned)
+        return Shown(facts, shown, told, _events(connection, row.proposal_id), record, crm)
+
+
+def _in_crm(connection: sa.Connection, row: sa.Row[Any], planned: list[sa.Row[Any]]) -> dict[str, int] | None:
+    said = results_of(connection, row.book_id, row.run_id)
+    approved = {move.account_id for move in planned if move.decision == "approved"}
+    return counted({"state": one.state} for name, one in said.items() if name in approved) if said else None
+
+
+def _comments(connection: sa.Connection, proposal: str) -> dict[str, str]:
+    """What reviewers wrote in files of decisions, the newest by account."""
+    query = sa.select(events.c.body).where(events.c.proposal_id == proposal, events.c.what == "reviewed")
+    found: dict[str, str] = {}
+    for text in connection.execute(query.order_by(events.c.seq)).scalars():
+        found.update(json.loads(text)["comments"])
+    return found
 
 
 def _move(move: sa.Row[Any]) -> dict[str, Any]:

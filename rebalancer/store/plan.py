@@ -24,7 +24,7 @@ from rebalancer.verify import verify_run
 
 ACCOUNT_TRAITS = (
     *("region", "language", "skills", "tier", "parent_id", "lock", "lock_until", "assign_to", "assign_csm"),
-    *("exclude", "ae_hold_until"),
+    *("exclude", "ae_hold_until", "refused"),
 )
 AM_TRAITS = ("role", "book", "tiers", "region", "language", "skills", "receives")
 CSM_TRAITS = ("region",)
@@ -93,11 +93,16 @@ def read_plan(run: str | Path) -> Plan:
         raise CheckFailed(f"{run} was rejected by the independent check: {violations[0].message} See `verify`.")
     if not proposal.legal:
         raise NoLegalPlan(f"{run} keeps not every limit ({proposal.status}); it is not a plan to apply.")
+    return plan_of(proposal, observe(proposal.book, proposal.model))
+
+
+def plan_of(proposal: Proposal, observed: Observed) -> Plan:
+    """The plan of a checked proposal. `observed` is its book as the file shows it, which may lag behind its owners."""
     model = proposal.model
     return Plan(
         proposal.run_id,
         json.dumps(dict(proposal.record), ensure_ascii=False, sort_keys=True),
-        observe(proposal.book, model),
+        observed,
         tuple(_moves(proposal)),
         model.proposals.approval_days,
         model.proposals.rejected_days,

@@ -68,28 +68,35 @@ def submit_plan(
 ) -> Submitted:
     """As `submit`, of a plan that was read already."""
     with store.writing(by, now) as work:
-        known = _already(work, book, plan)
-        if known is not None:
-            return known
-        number = observe_book(work, book, plan.observed) if observe else _number(work, book)
-        hashed = plan_hash(plan.moves)
-        work.connection.execute(runs.insert().values(_run_row(work, number, plan, hashed)))
-        if not plan.moves:
-            append(work, "no_change", {"run_id": plan.run_id, "comment": comment}, book=book)
-            return Submitted(None, "no_change", 0, new=True)
-        superseded = _supersede(work, number, book)
-        proposal = {
-            "proposal_id": proposal_id(book, plan.run_id),
-            "book_id": number,
-            "run_id": plan.run_id,
-            "undoes": "",
-            "plan_hash": hashed,
-            "approval_days": plan.approval_days,
-            "rejected_days": plan.rejected_days,
-        }
-        insert_proposal(work, proposal, plan.moves, book, comment)
-        rejected = tuple(_rejected_before(work, number, plan.moves))
-        return Submitted(str(proposal["proposal_id"]), "open", len(plan.moves), True, superseded, rejected)
+        return submit_in(work, plan, book=book, observe=observe, comment=comment)
+
+
+def submit_in(
+    work: Work, plan: Plan, *, book: str = DEFAULT_BOOK, observe: bool = True, comment: str = ""
+) -> Submitted:
+    """As `submit_plan`, in a transaction that is under way."""
+    known = _already(work, book, plan)
+    if known is not None:
+        return known
+    number = observe_book(work, book, plan.observed) if observe else _number(work, book)
+    hashed = plan_hash(plan.moves)
+    work.connection.execute(runs.insert().values(_run_row(work, number, plan, hashed)))
+    if not plan.moves:
+        append(work, "no_change", {"run_id": plan.run_id, "comment": comment}, book=book)
+        return Submitted(None, "no_change", 0, new=True)
+    superseded = supersede(work, number, book)
+    proposal = {
+        "proposal_id": proposal_id(book, plan.run_id),
+        "book_id": number,
+        "run_id": plan.run_id,
+        "undoes": "",
+        "plan_hash": hashed,
+        "approval_days": plan.approval_days,
+        "rejected_days": plan.rejected_days,
+    }
+    insert_proposal(work, proposal, plan.moves, book, comment)
+    rejected = tuple(_rejected_before(work, number, plan.moves))
+    return Submitted(str(proposal["proposal_id"]), "open", len(plan.moves), True, superseded, rejected)
 
 
 def proposal_id(book: str, *what: str) -> str:
@@ -133,12 +140,14 @@ def _run_row(work: Work, number: int, plan: Plan, hashed: str) -> dict[str, Any]
     }
 
 
-def _supersede(work: Work, number: int, book: str) -> tuple[str, ...]:
+def supersede(work: Work, number: int, book: str, comment: str = "") -> tuple[str, ...]:
+    """Let the live plans of a book be superseded, and hand back their ids."""
     live = (proposals.c.book_id == number, proposals.c.undoes == "", proposals.c.state.in_(LIVE))
     found = work.connection.execute(sa.select(proposals).where(*live)).all()
     for row in found:
         set_state(work, row.proposal_id, after(row.state, "supersede"))
-        append(work, "superseded", {"state": "superseded"}, book=book, proposal=row.proposal_id)
+        told = {"state": "superseded", **({"comment": comment} if comment else {})}
+        append(work, "superseded", told, book=book, proposal=row.proposal_id)
     return tuple(row.proposal_id for row in found)
 
 

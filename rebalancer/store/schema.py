@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from rebalancer.errors import UsageError
+from rebalancer.errors import RebalancerError, UsageError, printable
 from rebalancer.store.connect import file_of, shown, transaction
 from rebalancer.store.tables import REVISION, chain
 
@@ -45,12 +45,13 @@ def upgrade(engine: sa.Engine) -> None:
     refuse_newer(engine, before)
     if before == REVISION:
         return
-    if before is not None:
-        _back_up(engine, before)
     with transaction(engine, writes=True) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7252614)"))
-        if _revision(connection) != REVISION:  # another command may have been faster
+        before = _revision(connection)
+        if before != REVISION:  # another command may have been faster
+            if before is not None:
+                _back_up(engine, before)
             _migrate(connection)
             _name_store(connection)
 
@@ -74,8 +75,21 @@ def _name_store(connection: sa.Connection) -> None:
 
 
 def _back_up(engine: sa.Engine, revision: str) -> None:
+    """Copy an SQLite file, which nobody else can change meanwhile; the copy is there whole or not at all."""
     file = file_of(engine.url)
-    if file is not None:
-        copy = file.with_name(f"{file.name}.{revision}.backup")
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+    if file is None:
+        return
+    copy = file.with_name(f"{file.name}.{revision}.backup")
+    new = copy.with_name(f".{copy.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(new)) as target:
             source.backup(target)
+        new.replace(copy)
+    except (sqlite3.Error, OSError) as error:
+        raise RebalancerError(
+            f"the store {shown(engine.url)} can't be copied to {copy.name} before its upgrade, and was not changed: "
+            f"{printable(str(error), 200)}. Make room, or check the rights of the folder."
+        ) from error
+    finally:
+        new.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -15,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a store of another revision is upgraded or refused."""
 
 metadata = MetaData()
@@ -61,7 +62,12 @@ books = Table(
     Column("name", Text, nullable=False, unique=True),
     _text("as_of"),
     _text("accounts_sha256"),
+    Column("clock_day", Text, nullable=False, server_default=text("''")),
+    Column("clock_days", Integer, nullable=False, server_default=text("60")),
+    Column("clock_zone", Text, nullable=False, server_default=text("'UTC'")),
 )
+"""`clock_day` is the last day that the trigger clocks took in, empty before the first; `clock_days` and `clock_zone`
+are `triggers.days` and `triggers.zone` of the model of that day."""
 
 accounts = Table(
     "accounts",
@@ -74,8 +80,12 @@ accounts = Table(
     _text("seen_csm"),
     _text("traits"),
     Column("version", Integer, nullable=False),
+    Column("tier", Text, nullable=False, server_default=text("''")),
 )
-"""Who owns what now. `seen_am` and `seen_csm` are what the newest file showed, which lags behind what was applied."""
+"""Who owns what now. `seen_am` and `seen_csm` are what the newest file showed, which lags behind what was applied.
+
+`tier` is the one that a night derived from the ARR, empty where a file names it or no night has been.
+"""
 
 people = Table(
     "people",
@@ -186,6 +196,75 @@ history = Table(
 """Every change of an owner or a CSM, by the event that made it."""
 
 Index("history_of_account", history.c.book_id, history.c.account_id, history.c.event_seq)
+
+Index("events_of_book", events.c.book, events.c.seq)
+
+clocks = Table(
+    "clocks",
+    metadata,
+    _book(primary_key=True),
+    Column("am_id", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("first_red", Text, primary_key=True),
+    _text("name"),
+    _text("manager"),
+    _text("last_red"),
+    _text("cleared"),
+)
+"""The clocks of the triggers, as `rebalancer.insight.trigger_clock`; `cleared` is empty while one runs. `name` and
+`manager` are those of the AM when it was last red, for whoever is told that it is overdue."""
+
+nights = Table(
+    "nights",
+    metadata,
+    Column("night_id", Integer, primary_key=True),
+    _text("day"),
+    _text("started_at"),
+    _text("ended_at"),
+    _text("holder"),
+    _text("version"),
+    _text("outcomes"),
+    Column("jobs", Integer, nullable=False),
+    Column("books", Integer, nullable=False),
+    Column("exit_code", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+"""Every run of the batch; `ended_at` is empty while it runs, and where it was killed. `outcomes` counts books by
+status, as JSON."""
+
+night_books = Table(
+    "night_books",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    _text("at"),
+    _text("status"),
+    _text("inputs"),
+    _text("run_id"),
+    _text("proposal_id"),
+    _text("message"),
+    Column("exit_code", Integer, nullable=False),
+    Column("accounts", Integer, nullable=False),
+    Column("moves", Integer, nullable=False),
+    Column("triggered", Integer, nullable=False),
+    Column("overdue", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+"""What became of a book on a day. `inputs` is a hash of what that came of: where it is the same, so is the answer."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _book(primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    _text("crm_id"),
+    _text("crm_owner"),
+    _text("state"),
+    _text("error"),
+    _text("changed_at"),
+)
+"""What became of a run's accounts in the CRM: pending, failed or done, as the result files said."""
 
 APPEND_ONLY = ("events", "history", "approvals")
 """Tables of which no row is ever changed or deleted; a trigger refuses it."""

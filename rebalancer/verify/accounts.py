@@ -37,6 +37,7 @@ class Account:
     locked: bool
     assign_to: str
     assign_csm: str
+    refused: frozenset[str]
     renewal_date: date | None
     health: Fraction | None
     owner_since: date | None
@@ -67,6 +68,7 @@ def read_account(row: Record, model: CoverageModel, scales: Scales, day: date, p
         locked=not excluded and owner in present and is_locked(row, model, day),
         assign_to=row.text("assign_to"),
         assign_csm=row.text("assign_csm"),
+        refused=row.tags("refused"),
         renewal_date=row.day("renewal_date"),
         health=row.number("health"),
         owner_since=row.day("owner_since"),

@@ -23,12 +23,13 @@ from rebalancer.verify.seats import (
     pod_continuity,
     pools,
     receiving,
+    refused,
 )
 
 Seat = tuple[str, str]
 Joint = Mapping[str, Sequence[Seat]]
 
-ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools)
+ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools, refused)
 """What every member that comes to a book is tested for, with the family's highest tier."""
 KEPT = (region, locks, fatigue, global_programme, pod_continuity)
 """What every member's seat keeps, as if it were alone; of a region, that of a new CSM."""

@@ -122,7 +122,8 @@ def units_limit(facts: Facts, am: Am, before: int | None) -> int:
     if am.am_id in facts.relieved:
         return int(am.capacity * Fraction(min(limits.target, facts.model.triggers.relief)) // 1)
     target = int(am.capacity * Fraction(limits.target) // 1)
-    triggered = before is not None and before > am.capacity * Fraction(limits.trigger)
+    waits = am.am_id in {facts.pool_of.get(name, name) for name in facts.model.triggers.wait_books}
+    triggered = before is not None and before > am.capacity * Fraction(limits.trigger) and not waits
     return target if before is None or triggered else max(before, target)
 
 

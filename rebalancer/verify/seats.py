@@ -81,6 +81,14 @@ def locks(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     return ""
 
 
+def refused(facts: Facts, account: Account, am_id: str, _: str) -> str:
+    """An account comes to nobody that it refuses, nor to the pool of one it refuses; its present book may keep it."""
+    if not account.refused or facts.stays(account, am_id):
+        return ""
+    against = sorted(name for name in account.refused if facts.book_of(name) == facts.book_of(am_id))
+    return f"goes to {am_id}, and refused names {', '.join(against)}" if against else ""
+
+
 def fatigue(facts: Facts, account: Account, am_id: str, _: str) -> str:
     """An account whose AM changed lately keeps its AM, unless that AM left or the planner names another."""
     if account.account_id not in facts.tired or facts.homeless(account) or facts.stays(account, am_id):
@@ -180,6 +188,7 @@ PERSONAL_RULES: dict[str, SeatRule] = {
     "departures": departures,
     "pools": pools,
     "locks": locks,
+    "refused": refused,
     "fatigue": fatigue,
     "global_programme": global_programme,
 }

@@ -1,0 +1,109 @@
+"""Baseline: the book a night starts from: the file, with what the store knows better than it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rebalancer.book import Book
+from rebalancer.coverage import CoverageModel
+from rebalancer.nightly.knowledge import Knowledge, Refusal, Target
+from rebalancer.tables import TIERS
+from rebalancer.units import tier_codes
+
+REASON = "rejected before"
+"""What `lock_reason` says of an account whose move was rejected."""
+
+
+def baseline(
+    book: Book, model: CoverageModel, known: Knowledge, *, refused: bool = True
+) -> tuple[Book, dict[str, str]]:
+    """The book with owners that were applied and are not in its file yet, rejected moves as locks and refusals, and
+    derived tiers that hold until the ARR is clearly beyond their edge; and the derived tier of every account without
+    one of its own. Without `refused`, rejected moves are locks alone.
+    """
+    accounts = _with_targets(book.accounts, known.targets)
+    accounts = _with_refusals(accounts, known.refusals, book.effective_date.isoformat(), seats=refused)
+    tiers = derived_tiers(accounts, model, known.tiers)
+    accounts = _with_tiers(accounts, model, tiers)
+    return replace(book, tables={**book.tables, "accounts": accounts}), tiers
+
+
+def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.DataFrame:
+    """A side of the target counts as long as the file still shows what it showed before."""
+    if not targets:
+        return accounts
+    accounts = accounts.copy()
+    place = {account: index for index, account in enumerate(accounts["account_id"]) if account in targets}
+    for account, at in place.items():
+        target = targets[account]
+        sides = (("owner", "owner_since", target.seen_am, target.am_id),
+                 ("csm", "csm_since", target.seen_csm, target.csm_id))  # fmt: skip
+        for column, since, seen, now in sides:
+            if accounts.at[at, column] == seen and now != seen:
+                accounts.at[at, column] = now
+                accounts.at[at, since] = pd.Timestamp(target.since)
+    return accounts
+
+
+def _with_refusals(
+    accounts: pd.DataFrame, refusals: Mapping[str, tuple[Refusal, ...]], day: str, *, seats: bool
+) -> pd.DataFrame:
+    """An account stays with the owner that a rejected move was to take it from, and never goes where it was to go.
+
+    Where its owner has left no lock holds it; then the refusal still does.
+    """
+    lasting = {account: [one for one in every if one.until >= day] for account, every in refusals.items()}
+    place = {account: at for at, account in enumerate(accounts["account_id"]) if lasting.get(account)}
+    if not place:
+        return accounts
+    columns: dict[str, list[Any]] = {name: accounts[name].tolist() for name in LOCKING}
+    owners, assigned = accounts["owner"].tolist(), accounts["assign_to"].tolist()
+    for account, at in place.items():
+        own = [one for one in lasting[account] if one.from_am and one.from_am == owners[at]]
+        if own and columns["lock"][at] is not True:
+            columns["lock"][at], columns["lock_reason"][at] = True, REASON
+            columns["lock_until"][at] = pd.Timestamp(max(one.until for one in own))
+        others = {one.am_id for one in lasting[account]} - {owners[at], assigned[at]}
+        if seats:
+            columns["refused"][at] = tuple(sorted({*columns["refused"][at], *others}))
+    typed = {
+        name: pd.Series(values, index=accounts.index, dtype=object).astype(accounts[name].dtype)
+        for name, values in columns.items()
+    }
+    return accounts.assign(**typed)
+
+
+LOCKING = ("lock", "lock_reason", "lock_until", "refused")
+
+
+def derived_tiers(accounts: pd.DataFrame, model: CoverageModel, before: Mapping[str, str]) -> dict[str, str]:
+    """The tier of every account whose file names none: that of its ARR, but the one it had while the ARR is within
+    `stability.tier_margin` of the edge between them.
+    """
+    margin = float(model.stability.tier_margin)
+    own = (accounts["tier"] != "").to_numpy(dtype=bool)
+    none, arr = pd.Series("", index=accounts.index), accounts["arr"]
+    now = tier_codes(none, arr, model)
+    low = tier_codes(none, arr / (1 + margin), model)
+    high = tier_codes(none, arr / (1 - margin), model)
+    had = pd.Index(TIERS).get_indexer(pd.Index([before.get(account, "") for account in accounts["account_id"]]))
+    # the first of TIERS is the highest: a smaller number is a higher tier
+    held = np.where(had >= 0, np.clip(had, high, low), now)
+    names = np.array(TIERS, dtype=object)[held]
+    return {account: tier for account, tier, given in zip(accounts["account_id"], names, own, strict=True) if not given}
+
+
+def _with_tiers(accounts: pd.DataFrame, model: CoverageModel, tiers: Mapping[str, str]) -> pd.DataFrame:
+    """The tiers that are not those of the ARR written out; all others stay as the file has them."""
+    plain = np.array(TIERS, dtype=object)[tier_codes(accounts["tier"], accounts["arr"], model)]
+    wanted = [tiers.get(account, tier) for account, tier in zip(accounts["account_id"], plain, strict=True)]
+    differs = pd.Series(np.array(wanted, dtype=object) != plain, index=accounts.index)
+    if not differs.any():
+        return accounts
+    tier = accounts["tier"].mask(differs, pd.Series(wanted, index=accounts.index))
+    return accounts.assign(tier=tier.astype(accounts["tier"].dtype))

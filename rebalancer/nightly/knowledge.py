@@ -1,0 +1,148 @@
+"""Knowledge: what the store knows of a book before a night, as plain values that travel to whoever works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from rebalancer.insight.trigger_clock import State
+from rebalancer.nightly.clocks import load_clocks
+from rebalancer.store.lifecycle import LIVE
+from rebalancer.store.tables import accounts, approvals, books, events, history, locks, moves, night_books, proposals
+
+DAYS_BEFORE = 3
+"""Nights of a book that are looked up: those of today and the days around it, whatever the time zone."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An owner and a CSM that were applied and that the newest file did not show yet, instead of those it showed."""
+
+    seen_am: str
+    seen_csm: str
+    am_id: str
+    csm_id: str
+    since: str
+    """The day on which it was applied."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A rejected move: from whom, to whom it is not to be proposed again, up to and including a day."""
+
+    from_am: str
+    am_id: str
+    until: str
+
+
+@dataclass(frozen=True)
+class LiveMove:
+    """A move of the live proposal, and the decision on it."""
+
+    from_am: str
+    from_csm: str
+    to_am: str
+    to_csm: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """The live proposal of a book. `approved_until` is when the first of its approvals ends, empty without any."""
+
+    proposal_id: str
+    state: str
+    approved_until: str
+    moves: Mapping[str, LiveMove]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """See the module. `seq` is the newest event of the book: whoever writes later than that knew less than it should.
+
+    `nights` are the last rows of `night_books` by day; `targets`, `refusals` and `tiers` go by account.
+    """
+
+    seq: int = 0
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    refusals: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    clocks: State = field(default_factory=State)
+    live: Live | None = None
+    nights: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def known_of(connection: sa.Connection, name: str) -> Knowledge:
+    """What the store knows of a book; nothing of one it has not seen, but for what became of it in earlier nights."""
+    row = connection.execute(sa.select(books).where(books.c.name == name)).first()
+    if row is None:
+        return Knowledge(nights=_nights(connection, name))
+    book = int(row.book_id)
+    return Knowledge(
+        seq=newest_event(connection, name),
+        targets=_targets(connection, book),
+        refusals=_refusals(connection, book),
+        tiers=_tiers(connection, book),
+        clocks=load_clocks(connection, book),
+        live=_live(connection, book),
+        nights=_nights(connection, name),
+    )
+
+
+def newest_event(connection: sa.Connection, name: str) -> int:
+    """The number of the newest event of a book, 0 where it has none."""
+    return connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.book == name)).scalar_one() or 0
+
+
+def _targets(connection: sa.Connection, book: int) -> dict[str, Target]:
+    differs = sa.or_(accounts.c.am_id != accounts.c.seen_am, accounts.c.csm_id != accounts.c.seen_csm)
+    last = sa.select(sa.func.max(history.c.event_seq)).where(
+        history.c.book_id == book, history.c.account_id == accounts.c.account_id
+    )
+    at = events.c.seq == last.correlate(accounts).scalar_subquery()
+    query = sa.select(accounts, events.c.at).select_from(accounts.join(events, at))
+    rows = connection.execute(query.where(accounts.c.book_id == book, differs))
+    return {row.account_id: Target(row.seen_am, row.seen_csm, row.am_id, row.csm_id, row.at[:10]) for row in rows}
+
+
+def _refusals(connection: sa.Connection, book: int) -> dict[str, tuple[Refusal, ...]]:
+    at = (moves.c.proposal_id == locks.c.proposal_id) & (moves.c.account_id == locks.c.account_id)
+    query = sa.select(locks, moves.c.from_am).join(moves, at).where(locks.c.book_id == book)
+    found: dict[str, tuple[Refusal, ...]] = {}
+    for row in connection.execute(query.order_by(locks.c.account_id, locks.c.refused_am, locks.c.refused_csm)):
+        one = Refusal(row.from_am, row.refused_am, row.until)
+        found[row.account_id] = (*found.get(row.account_id, ()), one)
+    return found
+
+
+def _tiers(connection: sa.Connection, book: int) -> dict[str, str]:
+    query = sa.select(accounts.c.account_id, accounts.c.tier).where(accounts.c.book_id == book, accounts.c.tier != "")
+    return {row.account_id: row.tier for row in connection.execute(query)}
+
+
+def _live(connection: sa.Connection, book: int) -> Live | None:
+    where = (proposals.c.book_id == book, proposals.c.undoes == "", proposals.c.state.in_(LIVE))
+    row = connection.execute(sa.select(proposals).where(*where)).first()
+    if row is None:
+        return None
+    of_it = moves.c.proposal_id == row.proposal_id
+    query = sa.select(moves, approvals.c.expires_at).outerjoin(approvals, approvals.c.event_seq == moves.c.approval)
+    rows = connection.execute(query.where(of_it).order_by(moves.c.account_id)).all()
+    ends = [move.expires_at for move in rows if move.decision == "approved"]
+    return Live(
+        row.proposal_id,
+        row.state,
+        min(ends, default=""),
+        {
+            move.account_id: LiveMove(move.from_am, move.from_csm, move.to_am, move.to_csm, move.decision)
+            for move in rows
+        },
+    )
+
+
+def _nights(connection: sa.Connection, name: str) -> dict[str, dict[str, Any]]:
+    query = sa.select(night_books).where(night_books.c.book == name).order_by(night_books.c.day.desc())
+    return {row.day: dict(row._mapping) for row in connection.execute(query.limit(DAYS_BEFORE))}

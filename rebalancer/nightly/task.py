@@ -1,0 +1,281 @@
+"""Task: one book of a night, worked out from its source and what the store knows; and the answer to it.
+
+It runs in a process of its own, here or elsewhere: it reads no store and writes nothing but the run directory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
+
+from rebalancer.book import Book
+from rebalancer.coverage import CoverageModel, Measure
+from rebalancer.coverage.triggers import Triggers
+from rebalancer.errors import InvalidInput, RebalancerError
+from rebalancer.inputs import digest, input_hashes
+from rebalancer.insight.trigger_clock import Event, State
+from rebalancer.insight.triggers import TriggerReport, day_of, trigger_report
+from rebalancer.metrics.triggers import UNITS
+from rebalancer.nightly.baseline import baseline
+from rebalancer.nightly.knowledge import Knowledge, Live
+from rebalancer.nightly.places import write_run_at
+from rebalancer.nightly.sources import Source
+from rebalancer.nightly.statuses import LASTING, Status
+from rebalancer.plan import propose, resolve_model
+from rebalancer.proposal import Proposal
+from rebalancer.snapshot import Snapshot, take_snapshot
+from rebalancer.steady import Standing, burdens
+from rebalancer.store.plan import Observed, Plan, observe, plan_of
+from rebalancer.surfaces.workbook import moves_workbook
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every book of a night is worked out with. `now` has a time zone; `day` stands in its place where given."""
+
+    now: datetime
+    day: date | None = None
+    model: str | None = None
+    measure: Measure | None = None
+    time_limit: float = 60.0
+    gap: float = 0.0
+    seed: int = 0
+    out: str | None = None
+    """Where run directories go, one folder per book; None writes none."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A book to work on."""
+
+    source: Source
+    wanted: Wanted
+    known: Knowledge
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """The triggers of a book tonight: the state before and after, what happened, names and managers by AM, and the
+    settings of the clock.
+    """
+
+    before: State
+    after: State
+    events: tuple[Event, ...]
+    people: Mapping[str, tuple[str, str]]
+    settings: Triggers
+    triggered: int
+    overdue: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a book. `inputs` is a hash of what the answer came of; `repeated` that it was given before.
+
+    `plan` is what to submit, `observed` what the file shows, `tiers` the derived tiers; None where it was not read.
+    """
+
+    name: str
+    day: str
+    status: Status
+    exit_code: int = 0
+    message: str = ""
+    inputs: str = ""
+    repeated: bool = False
+    accounts: int = 0
+    moves: int = 0
+    disruption: float | None = None
+    run_id: str = ""
+    run_directory: str = ""
+    plan: Plan | None = None
+    observed: Observed | None = None
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    clocked: Clocked | None = None
+    seconds: float = 0.0
+
+
+def answer(task: Task) -> Answer:
+    """Work on a book. Whatever is wrong with it is an answer, never an exception that stops the night."""
+    started = time.perf_counter()
+    try:
+        found = _Night(task).answer()
+    except RebalancerError as error:
+        found = failure(task, error)
+    return replace(found, seconds=round(time.perf_counter() - started, 3))
+
+
+STATUS_OF_CODE: dict[int, Status] = {3: "invalid", 4: "over_capacity", 5: "no_plan", 8: "stale", 75: "busy"}
+
+
+def failure(task: Task, error: BaseException) -> Answer:
+    """The answer that an error is."""
+    code = int(getattr(error, "exit_code", 1))
+    if code == 2:  # of a book, a wrong model or setting is input that is not valid
+        code = 3
+    day = (task.wanted.day or task.wanted.now.date()).isoformat()
+    words = str(error).strip() if isinstance(error, RebalancerError) else f"{type(error).__name__}: {error}"
+    return Answer(task.source.name, day, STATUS_OF_CODE.get(code, "failed"), code, words)
+
+
+NO_SEAT = "no_seat"
+"""The fault of an account that no rule admits anywhere: where all its seats were rejected they are asked for again."""
+
+
+class _Night:
+    """The steps of one book."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.wanted, self.known = task, task.wanted, task.known
+        read = task.source.read(self.wanted.day)
+        self.model = resolve_model(read, self.wanted.model)
+        zone = self.model.triggers.zone
+        self.book = read if read.dated else read.on(day_of(self.wanted.now, zone))
+        self.observed = observe(self.book, self.model)
+        self.base, self.tiers = baseline(self.book, self.model, self.known)
+        self.day = self.book.effective_date.isoformat()
+        self.inputs = self._inputs()
+
+    def _inputs(self) -> str:
+        options = {name: getattr(self.wanted, name) for name in ("measure", "time_limit", "gap", "seed")}
+        what = {**input_hashes(self.base, self.model), "options": options, "version": version("rebalancer")}
+        return digest(json.dumps(what, sort_keys=True))
+
+    def answer(self) -> Answer:
+        """The answer of tonight, or the one that was given on the same day to the same question."""
+        before = self.known.nights.get(self.day)
+        if before is not None and before["inputs"] == self.inputs and before["status"] in LASTING:
+            return self._repeated(before)
+        snapshot = take_snapshot(self.base, self.model, "repair", self.wanted.measure or self.model.disruption.measure)
+        report = trigger_report(snapshot, self.known.clocks)
+        return replace(
+            self._planned(snapshot, report),
+            inputs=self.inputs,
+            accounts=len(self.book.accounts),
+            observed=self.observed,
+            tiers=self.tiers,
+            clocked=_clocked(report, self.known.clocks, self.book, self.model.triggers),
+        )
+
+    def _repeated(self, before: Mapping[str, Any]) -> Answer:
+        same = ("status", "exit_code", "message", "accounts", "moves", "run_id")
+        told = {name: before[name] for name in same}
+        return Answer(self.task.source.name, self.day, inputs=self.inputs, repeated=True, **told)
+
+    def _planned(self, snapshot: Snapshot, report: TriggerReport) -> Answer:
+        """Keep an approved proposal that does no harm; else propose, and see whether that is anything new."""
+        live = self.known.live
+        if live is not None and self._is_approved(live) and self._still_fits(snapshot, live):
+            return self._of("kept", "an approved proposal waits to be applied", moves=len(live.moves))
+        model, waiting = _with_waiting(self.model, report)
+        standing = self._standing(live, snapshot)
+        try:
+            proposal = self._proposed(self.base, model, standing)
+        except InvalidInput as error:
+            if not self.known.refusals or not any(fault.code == NO_SEAT for fault in error):
+                raise
+            locked, _ = baseline(self.book, self.model, self.known, refused=False)
+            proposal = self._proposed(locked, model, standing)
+        return self._judged(proposal, live, waiting)
+
+    def _proposed(self, book: Book, model: CoverageModel, standing: Standing | None) -> Proposal:
+        return propose(
+            book,
+            model,
+            scope="repair",
+            measure=self.wanted.measure,
+            time_limit=self.wanted.time_limit,
+            gap=self.wanted.gap,
+            seed=self.wanted.seed,
+            workers=1,
+            reproducible=True,
+            standing=standing,
+        )
+
+    def _judged(self, proposal: Proposal, live: Live | None, waiting: tuple[str, ...]) -> Answer:
+        plan = plan_of(proposal, self.observed)
+        if not proposal.legal:
+            short = " ".join(proposal.record["shortages"][:2])
+            place = self._written(proposal)
+            return self._of("over_capacity", f"no legal plan: {short}", exit_code=4, run_directory=place)
+        if live is not None and self._is_same(plan, live):
+            return self._of("kept", "the open proposal is still good", moves=len(plan.moves))
+        if plan.moves:
+            changes = {"moves": len(plan.moves), "disruption": proposal.value, "run_id": proposal.run_id}
+            text = "" if live is None else f"in place of {live.proposal_id}"
+            return self._of("proposed", text, plan=plan, run_directory=self._written(proposal), **changes)
+        if waiting:
+            return self._of("waiting", f"above its trigger since less than {self.model.stability.nights} nights")
+        if live is not None:
+            return self._of("withdrawn", f"{live.proposal_id} is no longer needed")
+        return self._of("no_change", "")
+
+    def _of(self, status: Status, message: str, **what: Any) -> Answer:
+        return Answer(self.task.source.name, self.day, status, message=message, **what)
+
+    def _is_approved(self, live: Live) -> bool:
+        now = self.wanted.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return live.state == "approved" and live.approved_until > now
+
+    def _still_fits(self, snapshot: Snapshot, live: Live) -> bool:
+        """Its approved moves start from where the accounts are, are admitted, and overload nobody more than today."""
+        approved = {name: move for name, move in live.moves.items() if move.decision == "approved"}
+        if set(approved) - set(self._intact(live)):
+            return False
+        return burdens(snapshot, {name: (move.to_am, move.to_csm) for name, move in approved.items()}) <= 0
+
+    def _intact(self, live: Live) -> dict[str, tuple[str, str]]:
+        """The moves not rejected of accounts that are still where they were."""
+        accounts = self.base.accounts
+        rows = zip(accounts["account_id"], accounts["owner"], accounts["csm"], strict=True)
+        seats = {account: (owner, csm) for account, owner, csm in rows if account in live.moves}
+        return {
+            name: (move.to_am, move.to_csm)
+            for name, move in live.moves.items()
+            if move.decision != "rejected" and seats.get(name) == (move.from_am, move.from_csm)
+        }
+
+    def _standing(self, live: Live | None, snapshot: Snapshot) -> Standing | None:
+        known = {*snapshot.ams.of_person}
+        moves = {} if live is None else {name: seat for name, seat in self._intact(live).items() if seat[0] in known}
+        return Standing(moves, float(self.model.stability.worse)) if moves else None
+
+    def _is_same(self, plan: Plan, live: Live) -> bool:
+        """The plan moves what the live proposal still moves, and nothing of that was rejected or went stale."""
+        new = {move["account_id"]: (move["to_am"], move["to_csm"]) for move in plan.moves}
+        return new == self._intact(live) and len(new) == len(live.moves)
+
+    def _written(self, proposal: Proposal) -> str:
+        if self.wanted.out is None:
+            return ""
+        extra, _ = moves_workbook(proposal)
+        place = f"{self.wanted.out.rstrip('/')}/{PurePosixPath(self.task.source.name)}/{proposal.run_id}"
+        return write_run_at(proposal, place, extra)
+
+
+def _with_waiting(model: CoverageModel, report: TriggerReport) -> tuple[CoverageModel, tuple[str, ...]]:
+    """The model that leaves alone the books that are above their units since less than `stability.nights` days."""
+    fired = report.triggers
+    units = fired[(fired["reason"] == UNITS) & fired["judged"]]
+    young = [(report.day - since).days + 1 < model.stability.nights for since in units["since"]]
+    waiting = tuple(sorted(units.loc[young, "am_id"]))
+    if not waiting:
+        return model, ()
+    names = tuple(sorted({*model.triggers.wait_books, *waiting}))
+    triggers = model.triggers.model_copy(update={"wait_books": names})
+    return model.model_copy(update={"triggers": triggers}), waiting
+
+
+def _clocked(report: TriggerReport, before: State, book: Book, settings: Triggers) -> Clocked:
+    ams = book.ams
+    people = {am: (name, manager) for am, name, manager in zip(ams["am_id"], ams["name"], ams["manager"], strict=True)}
+    red = {clock.am_id for clock in report.state.clocks}
+    told = {am: who for am, who in people.items() if am in red}
+    events = tuple(Event(*row) for row in report.events.itertuples(index=False))
+    triggered = int(report.triggers["am_id"].nunique())
+    return Clocked(before, report.state, events, told, settings, triggered, len(report.overdue))
