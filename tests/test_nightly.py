@@ -383,3 +383,24 @@ def test_where_every_seat_was_rejected_the_account_is_proposed_for_again(made):
         assert found.answer.status == "proposed", found.answer.message
         assert "A-01" in moves_of(made, found.proposal_id)
         reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE clocks SET first_red = '2026-01-20'",
+        "UPDATE clocks SET cleared = '2026-01-16'",
+        "DELETE FROM clocks",
+        "INSERT INTO clocks SELECT book_id, 'M-2', reason, first_red, name, manager, last_red, cleared FROM clocks",
+    ],
+)
+def test_a_clock_that_was_moved_outside_is_found_by_the_audit(made, change):
+    made.write()
+    made.night()
+    made.night(days=1)
+    assert audit(made.store).ok
+    with made.store.engine.begin() as connection:
+        connection.execute(sa.text(change))
+    found = audit(made.store).findings
+    assert {one.kind for one in found} == {"clock"}
+    assert "M-" in found[0].message

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from rebalancer.coverage.triggers import Triggers
 from rebalancer.insight.trigger_clock import Clock, Event, State
+from rebalancer.store.clock_audit import EVENT
 from rebalancer.store.events import append
 from rebalancer.store.store import Work
 from rebalancer.store.tables import books, clocks
@@ -57,7 +58,7 @@ def save_clocks(
         work.connection.execute(books.update().where(books.c.book_id == book).values(values))
     if events:
         told = [{"am_id": event.am_id, "reason": event.reason, "what": event.what} for event in events]
-        append(work, "triggers", {"day": events[0].day.isoformat(), "triggers": told}, book=name)
+        append(work, EVENT, {"day": events[0].day.isoformat(), "triggers": told}, book=name)
 
 
 def _row(book: int, clock: Clock, people: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

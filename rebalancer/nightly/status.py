@@ -23,8 +23,8 @@ WITHIN_DAYS = 14
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers that a status is made with; `days` and `zone` stand in place of `triggers.days` and `triggers.zone` of
-    the models.
+    """The numbers that a status is made with; `days` and `zone` stand in place of `triggers.days` and `triggers.zone`
+    of the models.
 
     `max_age` and `stalled` are what `problems` and `Night.state` hold a night against; `behind_days` and `within_days`
     are days back and ahead.

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from rebalancer.store.clock_audit import wrong_clocks
 from rebalancer.store.events import changes_digest, hash_of
 from rebalancer.store.ledger import EVENT, results_digest
 from rebalancer.store.plan import plan_hash
@@ -62,6 +63,7 @@ def audit(store: Store, *, anchor: str | None = None) -> Audited:
             *_owners(connection, changes),
             *_proposals(connection, told),
             *_results(connection, told),
+            *(Finding("clock", text) for text in wrong_clocks(connection, told)),
         ]
     return Audited(len(told), len(changes), count, head.head_hash, tuple(found))
 
