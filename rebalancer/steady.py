@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from rebalancer.book import Book
 from rebalancer.engine import LevelResult, Outcome
-from rebalancer.errors import InvalidInput, NoLegalPlan, NoPlanInTime
+from rebalancer.errors import NoLegalPlan, NoPlanInTime
 from rebalancer.metrics import triggered
 from rebalancer.problem import Problem
 from rebalancer.rebuilt import chosen_arcs
 from rebalancer.rules import RULES
 from rebalancer.rules.formulation import Formulation, formulate
-from rebalancer.snapshot import Snapshot, take_snapshot
+from rebalancer.snapshot import Snapshot
 
 DISRUPTION = 1
 """The level that is compared; the one before it is the overload, which has to be 0."""
@@ -48,17 +47,21 @@ def steadied(formulation: Formulation, outcome: Outcome, standing: Standing, sea
 
     Either has to be legal and, in disruption, within `worse` of the plan found.
     """
-    if not outcome.legal or not standing.moves or not _changes(formulation.problem, outcome.chosen):
+    problem = formulation.problem
+    if not outcome.legal or not standing.moves or not _changes(problem, outcome.chosen):
         return outcome
     whole = chosen_arcs(formulation, _frame(formulation.snapshot, standing.moves))
-    if _good_enough(formulation.problem, whole, outcome, standing):
-        return _with(formulation.problem, outcome, whole, "The open proposal is kept")
+    if _good_enough(problem, whole, outcome, standing):
+        return _with(problem, outcome, whole, "The open proposal is kept")
     wanted = _still_wanted(formulation, standing, whole)
-    found = _around(formulation, wanted, search) if wanted else None
-    if found is None or not _good_enough(formulation.problem, found, outcome, standing):
-        return outcome
-    kept = f"{len(wanted):,} of the {len(standing.moves):,} moves of the open proposal are kept"
-    return _with(formulation.problem, outcome, found, kept)
+    for weight in _weights(problem, outcome, standing, wanted):
+        found = _preferring(problem, wanted, weight, search)
+        if found is not None and _good_enough(problem, found, outcome, standing):
+            kept = _kept(formulation, found, standing)
+            return _with(
+                problem, outcome, found, f"{kept:,} of the {len(standing.moves):,} moves of the open proposal stay"
+            )
+    return outcome
 
 
 def _changes(problem: Problem, chosen: np.ndarray) -> bool:
@@ -105,41 +108,54 @@ def _with(problem: Problem, outcome: Outcome, chosen: np.ndarray, what: str) -> 
     )
 
 
-def _still_wanted(formulation: Formulation, standing: Standing, whole: np.ndarray) -> dict[str, tuple[str, str]]:
-    """The moves that a rule admits and that still serve: their book is triggered or relieved, or they are forced."""
+def _still_wanted(formulation: Formulation, standing: Standing, whole: np.ndarray) -> np.ndarray:
+    """The arc of each group that a rule admits and that still serves, -1 for all others: the book that it leaves is
+    triggered or relieved, or it has to leave.
+    """
     snapshot = formulation.snapshot
     accounts = snapshot.accounts
     over = triggered(snapshot) | snapshot.relieved
     serves = ~snapshot.owner_present | ((accounts.owner >= 0) & over[accounts.owner])
-    admitted = whole[formulation.group_of] >= 0
-    rows = zip(accounts.ids, (serves & admitted).tolist(), strict=True)
-    return {account: standing.moves[account] for account, wanted in rows if wanted and account in standing.moves}
+    stands = np.array([account in standing.moves for account in accounts.ids], dtype=bool)
+    wanted = np.zeros(len(whole), dtype=bool)
+    wanted[formulation.group_of[serves & stands]] = True
+    return np.where(wanted & (whole != formulation.problem.today), whole, -1)
 
 
-def _around(formulation: Formulation, wanted: Mapping[str, tuple[str, str]], search: Search) -> np.ndarray | None:
-    """The best plan with these moves, in the arcs of the formulation; None where there is none."""
-    snapshot = formulation.snapshot
-    book = _fixed(snapshot.book, wanted, snapshot.pods_active)
+def _weights(problem: Problem, outcome: Outcome, standing: Standing, wanted: np.ndarray) -> tuple[int, ...]:
+    """What another seat costs beyond its own cost: as much as the dearest move, then so little that all together
+    stay within `worse`.
+    """
+    count = int((wanted >= 0).sum())
+    if not count:
+        return ()
+    least = outcome.levels[DISRUPTION].value
+    return int(problem.levels[DISRUPTION].arc_cost.max()) + 1, max(1, int(least * standing.worse) // count)
+
+
+def _preferring(problem: Problem, wanted: np.ndarray, weight: int, search: Search) -> np.ndarray | None:
+    """The best plan where every other seat of these groups costs more; None where none was found."""
+    dearer = (wanted >= 0)[problem.arc_group]
+    dearer[wanted[wanted >= 0]] = False
+    level = problem.levels[DISRUPTION]
+    dear = replace(level, arc_cost=level.arc_cost + weight * dearer)
+    levels = (*problem.levels[:DISRUPTION], dear, *problem.levels[DISRUPTION + 1 :])
     try:
-        fixed = formulate(take_snapshot(book, snapshot.model, snapshot.scope, snapshot.measure), RULES)
-        found = search(fixed.problem)
-    except (InvalidInput, NoLegalPlan, NoPlanInTime):
+        return search(replace(problem, levels=levels)).chosen
+    except (NoLegalPlan, NoPlanInTime):
         return None
-    am, csm = fixed.seats(found.chosen)
+
+
+def _kept(formulation: Formulation, chosen: np.ndarray, standing: Standing) -> int:
+    """Moves of the standing plan that a plan makes as well."""
+    snapshot = formulation.snapshot
+    am, csm = formulation.seats(chosen)
     ids, csms = (*snapshot.ams.ids, ""), (*snapshot.csms.ids, "")
-    plan = {"account_id": list(snapshot.accounts.ids), "to_am": [ids[i] for i in am], "to_csm": [csms[i] for i in csm]}
-    return chosen_arcs(formulation, pd.DataFrame(plan))
-
-
-def _fixed(book: Book, wanted: Mapping[str, tuple[str, str]], pods: bool) -> Book:
-    accounts = book.accounts.copy()
-    for column, side in (("assign_to", 0), ("assign_csm", 1)):
-        if side == 0 or pods:
-            seats = accounts["account_id"].map({account: seat[side] for account, seat in wanted.items()})
-            accounts[column] = seats.where(seats.notna() & (seats != ""), accounts[column]).astype(
-                book.accounts[column].dtype
-            )
-    return replace(book, tables={**book.tables, "accounts": accounts})
+    pods = snapshot.pods_active
+    return sum(
+        standing.moves.get(account, ("", ""))[: 2 if pods else 1] == ((ids[book], csms[who]) if pods else (ids[book],))
+        for account, book, who in zip(snapshot.accounts.ids, am.tolist(), csm.tolist(), strict=True)
+    )
 
 
 def burdens(snapshot: Snapshot, moves: Mapping[str, tuple[str, str]]) -> int:
