@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from rebalancer.coverage import load_model
 from rebalancer.errors import Faults, RebalancerError, UsageError
 from rebalancer.inputs import csv_text, input_files
 from rebalancer.proposal import Proposal
-from rebalancer.swap import MANIFEST, begin, discard, holds_run, put_in_place, remove_leftovers
+from rebalancer.swap import MANIFEST, begin, discard, holds_run, put_in_place, remove_leftovers, write_through
 from rebalancer.tables import to_text
 
 FRAMES = ("assignments", "moves", "books", "csms")
@@ -47,7 +46,8 @@ def write_run(proposal: Proposal, path: str | Path, extra: Mapping[str, bytes] |
         raise RebalancerError(f"can't write {target}: {error.strerror}. Choose another place with --out.") from None
     try:
         for name, data in files.items():
-            _write(building / name, data)
+            (building / name).parent.mkdir(exist_ok=True)
+            write_through(building / name, data)
         put_in_place(building, target)
     except OSError as error:
         left = "the earlier run is as it was" if target.exists() else "nothing was left there"
@@ -170,14 +170,6 @@ def _files(proposal: Proposal) -> dict[str, str]:
 def json_text(value: Any) -> str:
     """JSON as the files hold it: indented, unicode as is, one line end at the end."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def refuse_foreign(target: Path) -> None:

@@ -1,4 +1,5 @@
-"""Swap: puts a finished directory in the place of another in one step, and clears away what killed writers left.
+"""Swap: puts a finished file or directory in the place of another in one step, and clears away what
+killed writers left.
 
 A directory in the making lies beside its target as `.<name>.<eight characters>` with a marker file in it, which says
 that it may be removed.
@@ -109,3 +110,22 @@ def _replaced(folder: Path, name: str, target: Path) -> bool:
 def holds_run(folder: Path) -> bool:
     """A run directory, whole or not."""
     return all((folder / name).is_file() for name in (MANIFEST, "proposal.json"))
+
+
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file, and come back once it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside a file and put it in its place in one step: a crash leaves the old one or the new one."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        write_through(new, content)
+        new.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # its folder is no folder, or not ours: then there is nothing of it
+            new.unlink(missing_ok=True)

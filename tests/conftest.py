@@ -78,3 +78,14 @@ def store(request, tmp_path):
     if request.param == "sqlite":
         return sqlite_store(tmp_path)
     return postgresql_store(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def memory():
+    """An empty storage in memory."""
+    import fsspec
+
+    held = fsspec.filesystem("memory")
+    held.store.clear()
+    yield held
+    held.store.clear()

@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rebalancer"
 
 LAYERS = (
-    *("errors", "executors", "shipped", "quarters", "tables", "coverage", "reading", "book", "units", "disruption"),
+    *("errors", "swap", "executors", "shipped", "quarters", "tables", "coverage", "reading", "book"),
+    *("units", "disruption"),
     *("people", "refusals", "csms", "holds", "locks", "families", "global_accounts", "snapshot", "limits", "metrics"),
     "relief",
     *("links", "problem", "parts", "knapsack", "certificate", "certificate_file"),
     *("rules", "shortage", "reasons", "alternatives"),
     *("engine", "proposal", "rebuilt", "steady", "inputs", "record", "verify", "plan"),
-    *("swap", "run_directory", "recheck", "surfaces", "explain", "crm", "review", "insight", "store"),
+    *("run_directory", "recheck", "surfaces", "explain", "crm", "review", "insight", "store"),
     *("nightly", "api", "cli"),
 )
 """Each layer (a module, or a package of equals) imports only from those named before it, and from itself."""
@@ -241,7 +242,7 @@ def tracked():
 
 
 PLACES = re.compile(
-    r"/(?:home|Users|root|work|tmp)/[\w.-]+/|[A-Z]:\\\\|(?:index-url|index_url|registry\s*=)|\b(?:artifactory|nexus)\b"
+    r"/(?:home|Users|root|work|tmp)/[\w.-]+/|[A-Z]:\\\\|(?:index-url|index_url|registry\s*=\s*["']?http)|\b(?:artifactory|nexus)\b"
     r"|\bpypi\.[\w.-]+|files\.pythonhosted|\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b",
     re.IGNORECASE,
 )

@@ -3,7 +3,6 @@
 import io
 from pathlib import Path
 
-import fsspec
 import openpyxl
 import pytest
 from small_books import ACCOUNTS, book_of, bytes_of
@@ -41,15 +40,6 @@ def workbook(proposal):
     held = io.BytesIO()
     book.save(held)
     return written, held.getvalue()
-
-
-@pytest.fixture
-def memory():
-    """An empty storage in memory."""
-    held = fsspec.filesystem("memory")
-    held.store.clear()
-    yield held
-    held.store.clear()
 
 
 def copied(memory, base, folder):

@@ -9,7 +9,6 @@ import unicodedata
 import zipfile
 from datetime import date
 
-import fsspec
 import openpyxl
 import pytest
 from small_books import ACCOUNTS, AMS, DAY, frame, write_book
@@ -20,15 +19,6 @@ from rebalancer.nightly.sources import find_books
 from rebalancer.reading import limits
 
 CANARY = "canary-5f0d"
-
-
-@pytest.fixture
-def memory():
-    """An empty storage in memory."""
-    held = fsspec.filesystem("memory")
-    held.store.clear()
-    yield held
-    held.store.clear()
 
 
 def names(root, **how):

@@ -34,6 +34,12 @@ MAY = {
     "INSERT INTO ledger SELECT book_id, 'run', 'A-1', '', '', 'done', '', '' FROM books": "XO",
     "UPDATE ledger SET state = 'done'": "XO",
     "DELETE FROM ledger": "O",
+    "INSERT INTO clocks SELECT book_id, 'M-1', 'units', '', '', '', '', '' FROM books": "PO",
+    "UPDATE clocks SET cleared = '2026-01-15'": "PO",
+    "DELETE FROM clocks": "O",
+    "UPDATE nights SET exit_code = 0": "PO",
+    "UPDATE night_books SET status = 'kept'": "PO",
+    "DELETE FROM night_books": "O",
 }
 """Statements and who may make them: Reader, Planner, Approver, applier (X), Owner."""
 LETTERS = dict(zip("RPAXO", ROLES, strict=True))
@@ -101,3 +107,25 @@ def test_only_the_owner_makes_the_tables(granted, postgresql):
     with pytest.raises(UsageError, match="does not allow you this"):
         upgrade(engine_of(url.set(username="a_planner")))
     upgrade(engine_of(url.set(username="a_owner")))
+
+
+def test_a_night_needs_no_more_than_the_planner_may_do(granted, tmp_path):
+    from nightly_books import ACCOUNTS, QUIET, Nights
+
+    made = Nights(as_role(granted, "planner"), tmp_path)
+    made.write("north").write("south", QUIET)
+    assert [one.answer.status for one in made.night().books] == ["proposed", "no_change"]
+    made.write("north", ACCOUNTS.replace("A-06,Fjord,M-2", "A-06,Fjord,M-3"))
+    assert made.night(days=1).exit_code == 0
+    made.write("north", QUIET)
+    assert [one.answer.status for one in made.night(days=1).books] == ["withdrawn", "no_change"]
+    assert audit(granted).ok
+
+
+@pytest.mark.parametrize("role", ["reader", "approver", "applier"])
+def test_nobody_else_runs_a_night(granted, tmp_path, role):
+    from nightly_books import Nights
+
+    made = Nights(as_role(granted, role), tmp_path)
+    with pytest.raises(UsageError, match="does not allow you this"):
+        made.write("north").night()

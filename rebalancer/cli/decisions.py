@@ -11,6 +11,7 @@ import click
 from rebalancer.cli.feeding import feeding_options
 from rebalancer.cli.options import Duration, json_option, run_argument
 from rebalancer.cli.output import console, counted, emit_json, note, records, say, table
+from rebalancer.cli.stores import say_submitted
 
 if TYPE_CHECKING:
     from rebalancer.review import Review
@@ -121,12 +122,8 @@ def _print_submitted(done: Submitted, reviewed: str, book: str) -> None:
         return
     if done.proposal_id == reviewed:
         say(f"Proposal {reviewed} stays as it is: the decisions change none of its moves.")
-    elif done.new:
-        say(f"Proposal {done.proposal_id}: {counted(done.moves, 'move')} to decide in book {book}.")
-        for old in done.superseded:
-            say(f"It takes the place of {old}.")
     else:
-        say(f"Proposal {done.proposal_id} is there already, {done.state}; nothing was changed.")
+        say_submitted(done, book)
     if done.state == "open":
         say(f"Next, by somebody who may: rebalancer proposals approve {done.proposal_id}")
 

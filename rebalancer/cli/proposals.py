@@ -11,7 +11,7 @@ import click
 
 from rebalancer.cli.options import json_option, run_argument
 from rebalancer.cli.output import console, counted, dollars, emit_json, note, say, table
-from rebalancer.cli.stores import moment, opened, store_option
+from rebalancer.cli.stores import moment, opened, say_submitted, store_option
 
 if TYPE_CHECKING:
     from rebalancer.store import Decided, Shown
@@ -108,12 +108,8 @@ def submit(run: str, book: str, store: str, who: dict[str, Any], as_json: bool) 
         emit_json({**vars(done), "book": book, "run_id": plan.run_id})
     elif done.proposal_id is None:
         say(f"No change is needed: there is nothing to decide{'' if done.new else ' (submitted before)'}.")
-    elif done.new:
-        say(f"Proposal {done.proposal_id}: {counted(done.moves, 'move')} to decide in book {book}.")
-        for old in done.superseded:
-            say(f"It takes the place of {old}.")
     else:
-        say(f"Proposal {done.proposal_id} is there already, {done.state}; nothing was changed.")
+        say_submitted(done, book)
 
 
 @proposals.command("list", short_help="Show the proposals of a store, newest first.")

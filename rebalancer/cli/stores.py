@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rebalancer.cli.output import counted, say
+
 if TYPE_CHECKING:
-    from rebalancer.store import Store
+    from rebalancer.store import Store, Submitted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,3 +50,13 @@ def opened(address: str, *, create: bool = False) -> Store:
             "or the password into ~/.pgpass or PGPASSWORD."
         )
     return open_store(address, create=create)
+
+
+def say_submitted(done: Submitted, book: str) -> None:
+    """The proposal that a run became, or that there was already."""
+    if not done.new:
+        say(f"Proposal {done.proposal_id} is there already, {done.state}; nothing was changed.")
+        return
+    say(f"Proposal {done.proposal_id}: {counted(done.moves, 'move')} to decide in book {book}.")
+    for old in done.superseded:
+        say(f"It takes the place of {old}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rebalancer.crm.salesforce import LEDGER, OWNERS, RETRY, ROLLBACK, Export, l
 from rebalancer.errors import Fault, InvalidInput, RebalancerError, UsageError, printable
 from rebalancer.inputs import csv_text, digest
 from rebalancer.run_directory import json_text
-from rebalancer.swap import begin, discard, put_in_place, remove_leftovers
+from rebalancer.swap import begin, discard, put_in_place, remove_leftovers, replace_file, write_through
 
 RECORD = "export.json"
 LEDGER_COLUMNS = ["account_id", "Id", "OwnerId", "state", "error", "when"]
@@ -47,7 +46,7 @@ def write_export(export: Export, folder: Path, forced: str | None = None) -> boo
         raise RebalancerError(f"can't write {folder}: {error.strerror}. Choose another place with --out.") from None
     try:
         for name, text in {**files, LEDGER: csv_text(ledger_of(export)), RECORD: json_text(record)}.items():
-            _write(building / name, text)
+            write_through(building / name, text.encode("utf-8"))
         put_in_place(building, folder)
     except OSError as error:
         raise RebalancerError(f"can't write {folder}: {error.strerror}; what was there is as it was.") from None
@@ -133,30 +132,14 @@ def save_ledger(folder: Path, ledger: pd.DataFrame) -> Path | None:
     left = ledger[ledger["state"] != "done"]
     retry = folder / RETRY
     try:
-        _replace(folder / LEDGER, csv_text(ledger))
+        replace_file(folder / LEDGER, csv_text(ledger).encode("utf-8"))
         if left.empty:
             retry.unlink(missing_ok=True)
         else:
-            _replace(retry, csv_text(left[["Id", "OwnerId"]]))
+            replace_file(retry, csv_text(left[["Id", "OwnerId"]]).encode("utf-8"))
     except OSError as error:
         raise RebalancerError(f"can't write {folder}: {error.strerror}. Import the results again.") from None
     return None if left.empty else retry
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        _write(new, text)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _damaged(folder: Path, name: str, problem: str) -> InvalidInput:

@@ -7,7 +7,6 @@ place.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from rebalancer.errors import Fault, InvalidInput, UsageError
 from rebalancer.insight.trigger_clock import Clock, State
+from rebalancer.swap import replace_file
 
 SCHEMA_VERSION = 1
 
@@ -46,7 +46,8 @@ class TriggerFile:
         """Replace the file. Raises `UsageError` where the place can't be written."""
         content = json.dumps({"schema_version": SCHEMA_VERSION, **records_of(state)}, indent=2, ensure_ascii=False)
         try:
-            _replace(self.path, content + "\n")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.path, (content + "\n").encode("utf-8"))
         except OSError as error:
             raise UsageError(
                 f"can't write {self.path}: {error.strerror}. Name another place with --state, or use --dry-run."
@@ -55,20 +56,6 @@ class TriggerFile:
     def _refusal(self, problem: str) -> InvalidInput:
         cure = "Restore it from a backup. Without one move it away, and every clock starts anew."
         return InvalidInput([Fault("state", f"the state of the triggers is damaged: {problem}.", cure, str(self.path))])
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file and put it in its place in one step, so that a crash leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def records_of(state: State) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from rebalancer.inputs import csv_text
 from rebalancer.store.store import Store
 from rebalancer.store.waiting import Deadline, deadlines
 from rebalancer.surfaces.cells import as_text
+from rebalancer.swap import replace_file
 
 COLUMNS = tuple(Deadline.__dataclass_fields__)
 
@@ -46,26 +46,11 @@ def _cell(value: object) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside the file and put it in its place in one step, so that a crash leaves the old one or the new one."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with new.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as error:
         raise UsageError(
             f'"{printable(str(path), 200)}" can\'t be written: {error.strerror}; what was there is as it was. '
             "Name another place with --escalations."
         ) from None
-    finally:
-        _remove(new)
-
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError:  # its folder is no folder, or not ours: then there is nothing of it
-        return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import tomlkit
@@ -11,6 +9,7 @@ import tomlkit
 from rebalancer.errors import RebalancerError, UsageError, printable
 from rebalancer.reading.guess import Guess
 from rebalancer.reading.settings import BOOK_TOML
+from rebalancer.swap import replace_file
 from rebalancer.tables import TABLES
 
 
@@ -93,23 +92,8 @@ def write_starter(guesses: list[Guess], folder: Path, force: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in copies.items():
-            _replace(folder / name, path.read_bytes())
-        _replace(folder / BOOK_TOML, starter_toml(guesses).encode())
+            replace_file(folder / name, path.read_bytes())
+        replace_file(folder / BOOK_TOML, starter_toml(guesses).encode())
     except OSError as error:
         raise RebalancerError(f"can't write {folder}: {error.strerror}.") from None
     return folder
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".init-")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
