@@ -242,7 +242,7 @@ def tracked():
 
 
 PLACES = re.compile(
-    r"/(?:home|Users|root|work|tmp)/[\w.-]+/|[A-Z]:\\\\|(?:index-url|index_url|registry\s*=\s*["']?http)|\b(?:artifactory|nexus)\b"
+    r"/(?:home|Users|root|work|tmp)/[\w.-]+/|[A-Z]:\\\\|(?:index-url|index_url|registry\s*=\s*\S?http)|\b(?:artifactory|nexus)\b"
     r"|\bpypi\.[\w.-]+|files\.pythonhosted|\b(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b",
     re.IGNORECASE,
 )
