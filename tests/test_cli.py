@@ -295,9 +295,9 @@ def test_json_is_one_document_with_the_documented_keys(run, written, book, monke
     assert keys <= set(result.json)
 
 
-ELSEWHERE = {"export", "import-decisions", "import-results"}
+ELSEWHERE = {"export", "import-decisions", "import-results", "nightly", "status"}
 """Their documents are tested with their files, in `test_salesforce_export.py` and those of the two imports; those of
-`proposals` in `test_proposals_cli.py`.
+`proposals` in `test_proposals_cli.py`; of the nights, in `test_nightly_cli.py` and `test_status.py`.
 """
 
 

@@ -26,7 +26,7 @@ SIGTERM_CODE = 143
 NAME_WIDTH, MESSAGE_WIDTH = 28, 400
 
 
-@click.command(short_help="Propose for every book under ROOT what has become necessary.")
+@click.command(short_help="Propose what every book under ROOT needs.")
 @click.argument("root", metavar="ROOT")
 @store_option
 @click.option("--only", multiple=True, metavar="BOOK", help="Only this book, by its name. Repeatable.")
