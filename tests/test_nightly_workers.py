@@ -120,3 +120,14 @@ def test_a_worker_of_a_cluster_that_is_killed_midway_changes_nothing(tmp_path, i
         worked_off(made, workers=workers, on_book=killer)
     assert killer.killed is not None
     same_as(made, in_one_place)
+
+
+@pytest.mark.long
+def test_books_and_runs_of_a_storage_are_reached_from_the_workers(tmp_path, in_one_place, local_cluster):
+    """`file://` stands for a storage that all workers see; nothing but addresses travels to them."""
+    made = with_books(tmp_path)
+    wanted = Wanted(now=made.now, out=made.out.as_uri(), time_limit=5.0)
+    sources = find_books(made.root.as_uri())
+    assert [source.name for source in sources] == sorted(["broken", *(f"b{number}" for number in range(BOOKS))])
+    nightly(made.store, sources, wanted, now=made.now, scheduler=local_cluster)
+    same_as(made, in_one_place)
