@@ -22,9 +22,9 @@ from benchmarks.machine import machine
 from benchmarks.memory import PeakMemory, tree
 from benchmarks.soak import store_size, workers_of
 from benchmarks.soak_page import MB, write_record
+from rebalancer.nightly.answers import Wanted
 from rebalancer.nightly.night import NightReport, nightly
 from rebalancer.nightly.sources import find_books
-from rebalancer.nightly.task import Wanted
 from rebalancer.store import audit, open_store
 
 NOW = datetime(2026, 10, 1, 2, tzinfo=UTC)

@@ -28,9 +28,9 @@ from benchmarks.soak_checks import BookTruth, Checks, live_proposals, triggers_t
 from benchmarks.soak_planners import Day
 from benchmarks.soak_world import START, BookWorld, day_of, new_book, step, write
 from rebalancer.executors import executor
+from rebalancer.nightly.answers import Wanted
 from rebalancer.nightly.night import NightReport, nightly
 from rebalancer.nightly.sources import find_books
-from rebalancer.nightly.task import Wanted
 from rebalancer.store import Store, audit, open_store
 from rebalancer.store.connect import file_of
 from rebalancer.store.tables import chain, metadata

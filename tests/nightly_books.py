@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from small_books import frame
 
+from rebalancer.nightly.answers import Wanted
 from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
-from rebalancer.nightly.task import Wanted
 
 FIRST = datetime(2026, 1, 15, 2, 0, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from nightly_books import ACCOUNTS, AMS, QUIET, Nights, with_arr, with_owners
 from stores import as_approver, content, postgresql_store, sqlite_store
 
+from rebalancer.nightly.answers import Wanted
 from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
 from rebalancer.nightly.statuses import worst
-from rebalancer.nightly.task import Wanted
 from rebalancer.store import apply, approve, audit, list_proposals, owners, reject, show
 from rebalancer.store.tables import clocks, events, metadata, night_books, nights
 

@@ -12,9 +12,9 @@ from small_books import bytes_of
 from stores import sqlite_store
 
 from rebalancer.executors import executor
+from rebalancer.nightly.answers import Wanted
 from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
-from rebalancer.nightly.task import Wanted
 from rebalancer.store import audit
 from rebalancer.store.tables import metadata
 

@@ -25,9 +25,9 @@ from rebalancer import tables  # noqa: E402
 from rebalancer.book import Book  # noqa: E402
 from rebalancer.coverage import load_model  # noqa: E402
 from rebalancer.insight.trigger_clock import State, advance  # noqa: E402
+from rebalancer.nightly.answers import Answer  # noqa: E402
 from rebalancer.nightly.baseline import derived_tiers  # noqa: E402
 from rebalancer.nightly.recording import Told  # noqa: E402
-from rebalancer.nightly.task import Answer  # noqa: E402
 from rebalancer.plan import resolve_model  # noqa: E402
 from rebalancer.snapshot import take_snapshot  # noqa: E402
 from rebalancer.store import audit, open_store  # noqa: E402

@@ -74,9 +74,9 @@ def nightly(
     again, a book that is wrong stops no other, and the same night again adds nothing. The exit code is that of the
     worst book; 75 where another night is under way.
     """
+    from rebalancer.nightly.answers import Wanted
     from rebalancer.nightly.night import nightly as run_night
     from rebalancer.nightly.sources import find_books
-    from rebalancer.nightly.task import Wanted
     from rebalancer.reading.settings import to_day
 
     now = moment()

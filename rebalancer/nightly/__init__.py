@@ -4,7 +4,7 @@ from typing import Any
 
 __all__ = ["NightReport", "Wanted", "find_books", "nightly"]
 
-PLACES = {"NightReport": "night", "Wanted": "task", "find_books": "sources", "nightly": "night"}
+PLACES = {"NightReport": "night", "Wanted": "answers", "find_books": "sources", "nightly": "night"}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from rebalancer.errors import Interrupted, RebalancerError
 from rebalancer.executors import executor, run_all, slots_of
+from rebalancer.nightly.answers import Answer, Task, Wanted, failure
 from rebalancer.nightly.knowledge import known_of
 from rebalancer.nightly.lock import holder, night_lock
 from rebalancer.nightly.recording import ChangedError, Told, record, recorded_failure, without_results
 from rebalancer.nightly.sources import Source
 from rebalancer.nightly.statuses import worst
-from rebalancer.nightly.task import Answer, Task, Wanted, answer, failure
+from rebalancer.nightly.task import answer
 from rebalancer.store.store import Store, timestamp
 from rebalancer.store.tables import nights
 

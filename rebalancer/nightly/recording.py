@@ -8,9 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from rebalancer.errors import Busy, RebalancerError
+from rebalancer.nightly.answers import STATUS_OF_CODE, Answer, Task
 from rebalancer.nightly.clocks import save_clocks
 from rebalancer.nightly.knowledge import newest_event
-from rebalancer.nightly.task import STATUS_OF_CODE, Answer, Task
 from rebalancer.store.books import observe_book
 from rebalancer.store.proposals import submit_in, supersede
 from rebalancer.store.store import Store, Work

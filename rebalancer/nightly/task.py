@@ -8,96 +8,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 
 from rebalancer.book import Book
-from rebalancer.coverage import CoverageModel, Measure
+from rebalancer.coverage import CoverageModel
 from rebalancer.coverage.triggers import Triggers
 from rebalancer.errors import InvalidInput, RebalancerError
 from rebalancer.inputs import digest, input_hashes
 from rebalancer.insight.trigger_clock import Event, State
 from rebalancer.insight.triggers import TriggerReport, day_of, trigger_report
 from rebalancer.metrics.triggers import UNITS
+from rebalancer.nightly.answers import Answer, Clocked, Task, failure
 from rebalancer.nightly.baseline import baseline
-from rebalancer.nightly.knowledge import Knowledge, Live
+from rebalancer.nightly.knowledge import Live
 from rebalancer.nightly.places import write_run_at
-from rebalancer.nightly.sources import Source
+from rebalancer.nightly.standing import is_same, standing_of, waits_for_apply
 from rebalancer.nightly.statuses import LASTING, Status
 from rebalancer.plan import propose, resolve_model
 from rebalancer.proposal import Proposal
 from rebalancer.snapshot import Snapshot, take_snapshot
-from rebalancer.steady import Standing, burdens
-from rebalancer.store.plan import Observed, Plan, observe, plan_of
+from rebalancer.steady import Standing
+from rebalancer.store.plan import observe, plan_of
 from rebalancer.surfaces.workbook import moves_workbook
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What every book of a night is worked out with. `now` has a time zone; `day` stands in its place where given."""
-
-    now: datetime
-    day: date | None = None
-    model: str | None = None
-    measure: Measure | None = None
-    time_limit: float = 60.0
-    gap: float = 0.0
-    seed: int = 0
-    out: str | None = None
-    """Where run directories go, one folder per book; None writes none."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A book to work on."""
-
-    source: Source
-    wanted: Wanted
-    known: Knowledge
-
-
-@dataclass(frozen=True)
-class Clocked:
-    """The triggers of a book tonight: the state before and after, what happened, names and managers by AM, and the
-    settings of the clock.
-    """
-
-    before: State
-    after: State
-    events: tuple[Event, ...]
-    people: Mapping[str, tuple[str, str]]
-    settings: Triggers
-    triggered: int
-    overdue: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of a book. `inputs` is a hash of what the answer came of; `repeated` that it was given before.
-
-    `plan` is what to submit, `observed` what the file shows, `tiers` the derived tiers; None where it was not read.
-    """
-
-    name: str
-    day: str
-    status: Status
-    exit_code: int = 0
-    message: str = ""
-    inputs: str = ""
-    repeated: bool = False
-    accounts: int = 0
-    moves: int = 0
-    disruption: float | None = None
-    run_id: str = ""
-    run_directory: str = ""
-    plan: Plan | None = None
-    observed: Observed | None = None
-    tiers: Mapping[str, str] = field(default_factory=dict)
-    clocked: Clocked | None = None
-    seconds: float = 0.0
 
 
 def answer(task: Task) -> Answer:
@@ -108,19 +43,6 @@ def answer(task: Task) -> Answer:
     except RebalancerError as error:
         found = failure(task, error)
     return replace(found, seconds=round(time.perf_counter() - started, 3))
-
-
-STATUS_OF_CODE: dict[int, Status] = {3: "invalid", 4: "over_capacity", 5: "no_plan", 8: "stale", 75: "busy"}
-
-
-def failure(task: Task, error: BaseException) -> Answer:
-    """The answer that an error is."""
-    code = int(getattr(error, "exit_code", 1))
-    if code == 2:  # of a book, a wrong model or setting is input that is not valid
-        code = 3
-    day = (task.wanted.day or task.wanted.now.date()).isoformat()
-    words = str(error).strip() if isinstance(error, RebalancerError) else f"{type(error).__name__}: {error}"
-    return Answer(task.source.name, day, STATUS_OF_CODE.get(code, "failed"), code, words)
 
 
 NO_SEAT = "no_seat"
@@ -170,10 +92,10 @@ class _Night:
     def _planned(self, snapshot: Snapshot, report: TriggerReport) -> Answer:
         """Keep an approved proposal that does no harm; else propose, and see whether that is anything new."""
         live = self.known.live
-        if live is not None and self._is_approved(live) and self._still_fits(snapshot, live):
+        if live is not None and waits_for_apply(live, snapshot, self.wanted.now):
             return self._of("kept", "an approved proposal waits to be applied", moves=len(live.moves))
         model, waiting = _with_waiting(self.model, report)
-        standing = self._standing(live, snapshot)
+        standing = standing_of(live, snapshot)
         try:
             proposal = self._proposed(self.base, model, standing)
         except InvalidInput as error:
@@ -203,7 +125,7 @@ class _Night:
             short = " ".join(proposal.record["shortages"][:2])
             place = self._written(proposal)
             return self._of("over_capacity", f"no legal plan: {short}", exit_code=4, run_directory=place)
-        if live is not None and self._is_same(plan, live):
+        if live is not None and is_same(plan, live, self.base):
             return self._of("kept", "the open proposal is still good", moves=len(plan.moves))
         if plan.moves:
             changes = {"moves": len(plan.moves), "disruption": proposal.value, "run_id": proposal.run_id}
@@ -217,38 +139,6 @@ class _Night:
 
     def _of(self, status: Status, message: str, **what: Any) -> Answer:
         return Answer(self.task.source.name, self.day, status, message=message, **what)
-
-    def _is_approved(self, live: Live) -> bool:
-        now = self.wanted.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return live.state == "approved" and live.approved_until > now
-
-    def _still_fits(self, snapshot: Snapshot, live: Live) -> bool:
-        """Its approved moves start from where the accounts are, are admitted, and overload nobody more than today."""
-        approved = {name: move for name, move in live.moves.items() if move.decision == "approved"}
-        if set(approved) - set(self._intact(live)):
-            return False
-        return burdens(snapshot, {name: (move.to_am, move.to_csm) for name, move in approved.items()}) <= 0
-
-    def _intact(self, live: Live) -> dict[str, tuple[str, str]]:
-        """The moves not rejected of accounts that are still where they were."""
-        accounts = self.base.accounts
-        rows = zip(accounts["account_id"], accounts["owner"], accounts["csm"], strict=True)
-        seats = {account: (owner, csm) for account, owner, csm in rows if account in live.moves}
-        return {
-            name: (move.to_am, move.to_csm)
-            for name, move in live.moves.items()
-            if move.decision != "rejected" and seats.get(name) == (move.from_am, move.from_csm)
-        }
-
-    def _standing(self, live: Live | None, snapshot: Snapshot) -> Standing | None:
-        known = {*snapshot.ams.of_person}
-        moves = {} if live is None else {name: seat for name, seat in self._intact(live).items() if seat[0] in known}
-        return Standing(moves, float(self.model.stability.worse)) if moves else None
-
-    def _is_same(self, plan: Plan, live: Live) -> bool:
-        """The plan moves what the live proposal still moves, and nothing of that was rejected or went stale."""
-        new = {move["account_id"]: (move["to_am"], move["to_csm"]) for move in plan.moves}
-        return new == self._intact(live) and len(new) == len(live.moves)
 
     def _written(self, proposal: Proposal) -> str:
         if self.wanted.out is None:
