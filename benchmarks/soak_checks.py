@@ -234,7 +234,7 @@ class GivenUp:
         needed = self.over | self.view.left | {""}
         if not any(origin in needed for origin, _, _ in self.old.moves.values()):
             return []
-        room = {to for origin, to, _ in self.old.moves.values() if origin in needed}
+        room = {to for account, to in self.intact.items() if self.old.moves[account][0] in needed}
         found = [pair for pair in self.old.standing().items() if self.now.get(pair[0]) != pair[1]]
         return [(account, to) for account, to in found if self.old.moves[account][0] in needed | room]
 

@@ -195,6 +195,18 @@ def test_a_night_that_is_killed_anywhere_is_finished_by_the_next(shared, root):
     assert told(shared) == told(reference)
 
 
+def ends_within(group, seconds):
+    """No process of the group is left after so long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_night_that_is_told_to_stop_stops_soon_and_leaves_no_process(shared, root, number, code):
@@ -211,10 +223,8 @@ def test_a_night_that_is_told_to_stop_stops_soon_and_leaves_no_process(shared, r
         process.send_signal(number)
         asked = time.monotonic()
         _, err = process.communicate(timeout=60)
-        assert process.returncode in (code, 0), err
+        assert process.returncode in (code, 0, -number), err  # the last: before it could listen
         assert time.monotonic() - asked < 10
         assert b"Traceback" not in err
-        time.sleep(0.5)
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+        assert ends_within(process.pid, 5)
         assert audit(shared).ok

@@ -105,11 +105,15 @@ def nightly(
 
 
 def _store(address: str) -> Store:
-    """The store; a file that is not there is made. One of an older version is not upgraded unattended."""
-    from rebalancer.store.connect import file_of, url_of
+    """The store; a file that is not there, or that another night is just making, is made. One of an older version is
+    not upgraded unattended.
+    """
+    from rebalancer.store.connect import engine_of, file_of, url_of
+    from rebalancer.store.schema import revision_of
 
-    file = file_of(url_of(address))
-    return opened(address, create=file is not None and not file.exists())
+    url = url_of(address)
+    file = file_of(url)
+    return opened(address, create=file is not None and (not file.exists() or revision_of(engine_of(url)) is None))
 
 
 @contextmanager

@@ -44,6 +44,13 @@ CORE_WORK = 1.5
 FEW_ARCS = 6_000
 """Open arcs beyond one for each group that the solver is given as a whole: most such problems take it seconds."""
 
+AT_ONCE_ARCS = 20_000
+"""Up to so many arcs the solver tries the whole before anything else: where few accounts move the bound is weak, and
+it decides in a second what neighbourhoods never prove."""
+
+MOST_ARCS = 40_000
+"""Beyond so many open arcs the whole is not tried; up to there, the more there are the later."""
+
 EXACT_WORK = 0.5
 """Deterministic time of the first attempt at the whole; the next ones get double."""
 
@@ -171,7 +178,7 @@ class Approach:
 
     def _improve(self, pool: ThreadPoolExecutor) -> None:
         """By turns neighbourhoods and, where the open arcs are few, the solver on all of them with ever more time."""
-        whole_next = self.problem.n_arcs <= FEW_ARCS
+        whole_next = self.problem.n_arcs <= AT_ONCE_ARCS
         while not self._over() and not self.solved and not self.impossible:
             if self.ascent.converged and self.rounds and self.ascent.deepens:
                 with self._timed("bound"):
@@ -197,7 +204,7 @@ class Approach:
 
     def _whole_next(self, first: bool, choices: int) -> bool:
         """Whether it is the whole's turn: at once where the problem is small, then the more time the fewer choices."""
-        if choices > FEW_ARCS:
+        if choices > MOST_ARCS:
             return False
         return first or 3 * self.spent["core"] * choices < self.spent["improve"] * FEW_ARCS
 
