@@ -1,6 +1,6 @@
 """What every test has: settings of property tests, which know no deadline on a busy machine, and the command line.
 
-Where REBALANCER_CI is set, a test that is skipped fails, unless it needs data that is no part of the repository.
+Where REBALANCER_CI is set, a test that is skipped fails, unless it needs what no installation brings.
 """
 
 import json
@@ -20,8 +20,11 @@ ELSEWHERE = (
     "the AdventureWorks books are not",
     "the generalized assignment instances are not",
     "REBALANCER_ADVENTUREWORKS names no folder",
+    "this file system can't",
 )
-"""How the reasons begin of tests that need data which is no part of the repository."""
+"""How the reasons begin of tests that need what no installation brings: data that is no part of the repository, and a
+file system on which two names can change places.
+"""
 
 
 @pytest.hookimpl(hookwrapper=True)

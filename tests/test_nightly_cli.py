@@ -17,6 +17,8 @@ from rebalancer.store import audit, list_proposals, open_store
 from rebalancer.store.tables import events
 
 NOW = "2026-01-15T02:00:00Z"
+REPEATS = int(os.environ.get("REBALANCER_REPEATS", "1"))
+"""How often nights are started at once; by hand 5."""
 
 
 def write(root, name, accounts=ACCOUNTS, ams=AMS):
@@ -147,7 +149,7 @@ def shared(request, tmp_path):
 def test_of_several_nights_at_once_one_proposes_and_the_others_say_busy(shared, root, runs):
     reference = sqlite_store(root)
     assert subprocess.run(command(root, address_of(reference)), env=environment(), capture_output=True).returncode == 0
-    for _ in range(5):
+    for _ in range(REPEATS):
         address = address_of(shared)
         every = [
             subprocess.Popen(command(root, address), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
