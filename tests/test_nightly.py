@@ -1,18 +1,23 @@
 """A night: what it proposes, what it leaves alone, and what it leaves in the store. On SQLite and on PostgreSQL."""
 
 import json
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
 from nightly_books import ACCOUNTS, AMS, QUIET, Nights, with_arr, with_owners
 from stores import as_approver, content, postgresql_store, sqlite_store
 
+import rebalancer as rb
+from rebalancer.errors import Busy
 from rebalancer.nightly.answers import Wanted
+from rebalancer.nightly.lock import night_lock
 from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
 from rebalancer.nightly.statuses import worst
-from rebalancer.store import apply, approve, audit, list_proposals, owners, reject, show
+from rebalancer.store import apply, approve, audit, list_proposals, open_store, owners, reject, show, submit
 from rebalancer.store.tables import clocks, events, metadata, night_books, nights
+from rebalancer.store.watching import books_of_day
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
@@ -28,6 +33,11 @@ def states(made):
 
 def moves_of(made, proposal):
     return {move["account_id"]: move["to_am"] for move in show(made.store, proposal).moves}
+
+
+def with_column(table, name, value):
+    first, *others = table.splitlines()
+    return "\n".join([f"{first},{name}", *(f"{line},{value}" for line in others)]) + "\n"
 
 
 def lost_by(made, proposal):
@@ -404,3 +414,103 @@ def test_a_clock_that_was_moved_outside_is_found_by_the_audit(made, change):
     found = audit(made.store).findings
     assert {one.kind for one in found} == {"clock"}
     assert "M-" in found[0].message
+
+
+def test_an_open_proposal_that_could_not_be_approved_any_more_is_made_anew(made):
+    with_regions = with_column(ACCOUNTS, "region", "EMEA")
+    made.write(accounts=with_regions)
+    first = made.one()
+    moved = next(iter(moves_of(made, first.proposal_id)))
+    changed = "\n".join(
+        line.replace("EMEA", "DACH") if line.startswith(moved) else line for line in with_regions.splitlines()
+    )
+    made.write(accounts=changed + "\n")
+    second = made.one(days=1)
+    assert second.answer.status == "proposed"
+    assert states(made)[first.proposal_id] == "superseded"
+    agreed(made, second.proposal_id)
+    assert made.one(days=1).answer.status == "kept"
+
+
+def test_a_plan_that_is_wanted_again_is_proposed_again(made):
+    """The file shows X, then Y, then X again on one day."""
+    first = made.write().one()
+    assert made.write(accounts=QUIET).one().answer.status == "withdrawn"
+    again = made.write(accounts=ACCOUNTS).one()
+    assert again.answer.status == "proposed"
+    assert again.proposal_id != first.proposal_id
+    assert states(made) == {first.proposal_id: "superseded", again.proposal_id: "open"}
+    assert made.one().new is False
+    assert audit(made.store).ok
+
+
+def test_a_file_of_an_earlier_day_changes_nothing(made):
+    first = made.write().one()
+    before = {table.name: rows(made, table) for table in metadata.sorted_tables if "night" not in table.name}
+    early = made.write(accounts=QUIET).one(day=date(2026, 1, 10))
+    assert (early.answer.status, early.answer.exit_code) == ("stale", 8)
+    assert {table.name: rows(made, table) for table in metadata.sorted_tables if "night" not in table.name} == before
+    assert states(made) == {first.proposal_id: "open"}
+
+
+def test_only_the_account_without_another_seat_is_offered_a_rejected_one(made):
+    leaving = AMS.replace("M-1,Ann,15,", "M-1,Ann,15,2026-01-10").replace(",20,", ",60,")
+    table = with_column(ACCOUNTS, "refused", "").replace("A-01,Acme,M-1,300000,", "A-01,Acme,M-1,300000,M-3")
+    made.write(accounts=table, ams=leaving)
+    first = made.one()
+    before = moves_of(made, first.proposal_id)
+    reject(made.store, first.proposal_id, now=made.now)
+    after = moves_of(made, made.one(days=1).proposal_id)
+    assert after["A-01"] == before["A-01"] == "M-2"
+    assert all(after[account] != before[account] for account in before if account != "A-01")
+
+
+def test_a_rejection_holds_an_account_whose_own_lock_has_ended(made):
+    made.write(accounts=with_column(with_column(ACCOUNTS, "lock", "true"), "lock_until", "2025-12-31"))
+    first = made.one()
+    moved = set(moves_of(made, first.proposal_id))
+    reject(made.store, first.proposal_id, now=made.now)
+    assert not moved & set(moves_of(made, made.one(days=1).proposal_id))
+
+
+def test_a_full_plan_made_by_hand_is_not_taken_back_by_a_night(made, tmp_path):
+    made.write(accounts=QUIET, ams=AMS.replace("M-1,Ann,15", "M-1,Ann,14"))
+    full = rb.propose(rb.load_book(made.root / "north"), scope="full", time_limit=5, effective_date="2026-01-15")
+    assert not full.moves.empty
+    full.write(str(tmp_path / "full"))
+    submitted = submit(made.store, tmp_path / "full", book="north", now=made.now).proposal_id
+    assert made.one().answer.status == "kept"
+    assert states(made) == {submitted: "open"}
+
+
+def test_two_names_of_one_store_have_one_lock(tmp_path):
+    store = sqlite_store(tmp_path)
+    (tmp_path / "other.db").symlink_to(tmp_path / "store.db")
+    with night_lock(store), pytest.raises(Busy), night_lock(open_store(str(tmp_path / "other.db"))):
+        pytest.fail("both hold the lock")
+
+
+def test_an_am_who_got_accounts_and_is_gone_from_the_file_has_left(made):
+    made.write(ams=AMS.replace("M-2,Ben,20", "M-2,Ben,10"), accounts=ACCOUNTS.replace("A-07,Gale,M-3", "A-07,Gale,M-2"))
+    first = made.one()
+    applied(made, first.proposal_id)
+    assert set(moves_of(made, first.proposal_id).values()) == {"M-3"}
+    made.write(
+        ams=AMS.replace("M-3,Cy,20,,Piet\n", "").replace(",15,", ",60,"),
+        accounts=ACCOUNTS.replace("A-07,Gale,M-3", "A-07,Gale,M-2"),
+    )
+    second = made.one(days=1)
+    assert second.answer.status == "proposed", second.answer.message
+    assert lost_by(made, second.proposal_id) == {"M-3"}
+    applied(made, second.proposal_id)
+    assert audit(made.store).ok
+
+
+def test_the_status_shows_books_whose_day_is_another_than_the_nights(made):
+    made.write("fixed", settings="effective_date = 2026-01-02\n")
+    made.write("west", settings='[overrides.triggers]\nzone = "America/Los_Angeles"\n')
+    made.night()
+    assert [(one.book, one.day) for one in sorted(books_of_day(made.store), key=lambda one: one.book)] == [
+        ("fixed", "2026-01-02"),
+        ("west", "2026-01-14"),
+    ]

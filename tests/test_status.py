@@ -76,7 +76,7 @@ def test_books_that_failed_come_first_and_over_capacity_is_an_answer(store):
     night_book(store, "east", "over_capacity", code=4)
     night_book(store, "north", "invalid", code=3, message="accounts.csv row 3: not a number.")
     night_book(store, "west", "kept")
-    night_book(store, "old", "invalid", code=3, day="2026-01-14")
+    night_book(store, "old", "invalid", code=3, day="2026-01-14", at=later(days=-1))
     found = books_of_day(store)
     assert [(book.book, book.failed) for book in found] == [("north", True), ("west", False), ("east", False)]
     assert found[0].message == "accounts.csv row 3: not a number."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,10 @@ import pandas as pd
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel
 from rebalancer.nightly.knowledge import Knowledge, Refusal, Target
-from rebalancer.tables import TIERS
+from rebalancer.reading.convert import convert
+from rebalancer.reading.options import AcceptedFaults
+from rebalancer.reading.raw import RawTable
+from rebalancer.tables import TABLES, TIERS
 from rebalancer.units import tier_codes
 
 REASON = "rejected before"
@@ -20,17 +23,34 @@ REASON = "rejected before"
 
 
 def baseline(
-    book: Book, model: CoverageModel, known: Knowledge, *, refused: bool = True
+    book: Book, model: CoverageModel, known: Knowledge, *, free: Collection[str] = ()
 ) -> tuple[Book, dict[str, str]]:
     """The book with owners that were applied and are not in its file yet, rejected moves as locks and refusals, and
     derived tiers that hold until the ARR is clearly beyond their edge; and the derived tier of every account without
-    one of its own. Without `refused`, rejected moves are locks alone.
+    one of its own. For the accounts in `free` rejected moves are locks alone.
     """
     accounts = _with_targets(book.accounts, known.targets)
-    accounts = _with_refusals(accounts, known.refusals, book.effective_date.isoformat(), seats=refused)
+    accounts = _with_refusals(accounts, known.refusals, book.effective_date.isoformat(), free)
     tiers = derived_tiers(accounts, model, known.tiers)
     accounts = _with_tiers(accounts, model, tiers)
-    return replace(book, tables={**book.tables, "accounts": accounts}), tiers
+    people = {name: _with_gone(book, accounts, name, key, column) for name, key, column in PEOPLE}
+    return replace(book, tables={**book.tables, **people, "accounts": accounts}), tiers
+
+
+PEOPLE = (("ams", "am_id", "owner"), ("csms", "csm_id", "csm"))
+
+
+def _with_gone(book: Book, accounts: pd.DataFrame, name: str, key: str, column: str) -> pd.DataFrame:
+    """The people of the file, and as departed those whom it no longer has but who were given accounts before."""
+    there = book.tables[name]
+    known = {"", *there[key], *book.tables["pools"]["pool_id"]}
+    gone = sorted(set(accounts[column]) - known - set(book.accounts[column]))
+    if not gone:
+        return there
+    empty = {other.name: [""] * len(gone) for other in TABLES[name].columns}
+    text = pd.DataFrame({**empty, key: gone, "name": gone, "leaves_on": book.effective_date.isoformat()}, dtype=str)
+    rows = convert(RawTable(TABLES[name], name, text, np.arange(len(gone))), AcceptedFaults())
+    return pd.concat([there, rows]).sort_values(key, kind="stable", ignore_index=True)
 
 
 def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.DataFrame:
@@ -51,7 +71,7 @@ def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.D
 
 
 def _with_refusals(
-    accounts: pd.DataFrame, refusals: Mapping[str, tuple[Refusal, ...]], day: str, *, seats: bool
+    accounts: pd.DataFrame, refusals: Mapping[str, tuple[Refusal, ...]], day: str, free: Collection[str]
 ) -> pd.DataFrame:
     """An account stays with the owner that a rejected move was to take it from, and never goes where it was to go.
 
@@ -65,11 +85,12 @@ def _with_refusals(
     owners, assigned = accounts["owner"].tolist(), accounts["assign_to"].tolist()
     for account, at in place.items():
         own = [one for one in lasting[account] if one.from_am and one.from_am == owners[at]]
-        if own and columns["lock"][at] is not True:
-            columns["lock"][at], columns["lock_reason"][at] = True, REASON
-            columns["lock_until"][at] = pd.Timestamp(max(one.until for one in own))
+        until = pd.Timestamp(max((one.until for one in own), default=day))
+        held = columns["lock"][at] is True and not columns["lock_until"][at] < until
+        if own and not held:
+            columns["lock"][at], columns["lock_reason"][at], columns["lock_until"][at] = True, REASON, until
         others = {one.am_id for one in lasting[account]} - {owners[at], assigned[at]}
-        if seats:
+        if account not in free:
             columns["refused"][at] = tuple(sorted({*columns["refused"][at], *others}))
     typed = {
         name: pd.Series(values, index=accounts.index, dtype=object).astype(accounts[name].dtype)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from rebalancer.insight.trigger_clock import State
 from rebalancer.nightly.clocks import load_clocks
 from rebalancer.store.lifecycle import LIVE
+from rebalancer.store.proposals import record_of
 from rebalancer.store.tables import accounts, approvals, books, events, history, locks, moves, night_books, proposals
 
 DAYS_BEFORE = 3
@@ -40,21 +41,31 @@ class Refusal:
 
 @dataclass(frozen=True)
 class LiveMove:
-    """A move of the live proposal, and the decision on it."""
+    """A move of the live proposal, the decision on it, and what it expects of the account and its new people.
+
+    `unchanged`: the store has not seen the account change hands since.
+    """
 
     from_am: str
     from_csm: str
     to_am: str
     to_csm: str
     decision: str
+    expected_traits: str
+    am_traits: str
+    csm_traits: str
+    unchanged: bool
 
 
 @dataclass(frozen=True)
 class Live:
-    """The live proposal of a book. `approved_until` is when the first of its approvals ends, empty without any."""
+    """The live proposal of a book. `approved_until` is when the first of its approvals ends, empty without any; `scope`
+    that of its run.
+    """
 
     proposal_id: str
     state: str
+    scope: str
     approved_until: str
     moves: Mapping[str, LiveMove]
 
@@ -129,18 +140,23 @@ def _live(connection: sa.Connection, book: int) -> Live | None:
     if row is None:
         return None
     of_it = moves.c.proposal_id == row.proposal_id
-    query = sa.select(moves, approvals.c.expires_at).outerjoin(approvals, approvals.c.event_seq == moves.c.approval)
+    known = (accounts.c.book_id == book) & (accounts.c.account_id == moves.c.account_id)
+    query = sa.select(moves, approvals.c.expires_at, accounts.c.version)
+    query = query.outerjoin(approvals, approvals.c.event_seq == moves.c.approval).outerjoin(accounts, known)
     rows = connection.execute(query.where(of_it).order_by(moves.c.account_id)).all()
     ends = [move.expires_at for move in rows if move.decision == "approved"]
     return Live(
         row.proposal_id,
         row.state,
+        str(record_of(connection, book, row.run_id).get("scope", "")),
         min(ends, default=""),
-        {
-            move.account_id: LiveMove(move.from_am, move.from_csm, move.to_am, move.to_csm, move.decision)
-            for move in rows
-        },
+        {move.account_id: _live_move(move) for move in rows},
     )
+
+
+def _live_move(row: sa.Row[Any]) -> LiveMove:
+    told = {name: getattr(row, name) for name in LiveMove.__dataclass_fields__ if name != "unchanged"}
+    return LiveMove(**told, unchanged=row.version == row.expected_version)
 
 
 def _nights(connection: sa.Connection, name: str) -> dict[str, dict[str, Any]]:

@@ -44,6 +44,7 @@ def holder() -> str:
 @contextmanager
 def _file_lock(store: Path, wait: float) -> Iterator[None]:
     """The file stays when the lock is gone: whoever deleted it could let two in at once."""
+    store = store.resolve()  # two names of one store have one lock
     place = store.with_name(f"{store.name}.night")
     try:
         file = place.open("a+", encoding="utf-8")

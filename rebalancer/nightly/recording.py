@@ -7,11 +7,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from rebalancer.errors import Busy, RebalancerError
-from rebalancer.nightly.answers import STATUS_OF_CODE, Answer, Task
+from rebalancer.errors import Busy, RebalancerError, StalePlan
+from rebalancer.nightly.answers import Answer, Task, failure
 from rebalancer.nightly.clocks import save_clocks
 from rebalancer.nightly.knowledge import newest_event
-from rebalancer.store.books import observe_book
+from rebalancer.store.books import is_past, observe_book
 from rebalancer.store.proposals import submit_in, supersede
 from rebalancer.store.store import Store, Work
 from rebalancer.store.tables import accounts, night_books
@@ -44,10 +44,8 @@ def recorded_failure(
     store: Store, task: Task, answer: Answer, error: RebalancerError, by: str | None, now: datetime | None
 ) -> Told:
     """Note that the store would not take an answer, where it takes at least that."""
-    failed = Answer(
-        answer.name, answer.day, STATUS_OF_CODE.get(error.exit_code, "failed"), error.exit_code, str(error),
-        accounts=answer.accounts, seconds=answer.seconds,
-    )  # fmt: skip
+    told = failure(task, error)
+    failed = replace(_bare(answer), status=told.status, exit_code=told.exit_code, message=told.message)
     if not isinstance(error, Busy):
         with store.writing(by, now) as work:
             return _written(work, task, failed)
@@ -56,8 +54,11 @@ def recorded_failure(
 
 def _written(work: Work, task: Task, answer: Answer) -> Told:
     proposal = _live_id(task)
+    if answer.observed is not None and is_past(work, answer.name, answer.observed):
+        what = f"the store knows a later day of it than {answer.day}; nothing was written"
+        answer = replace(_bare(answer), status="stale", exit_code=StalePlan.exit_code, message=f"{what}.")
     if answer.observed is not None:
-        book = observe_book(work, answer.name, answer.observed)
+        book = observe_book(work, answer.name, answer.observed, newest=True)
         answer, proposal = _moved_on(work, task, answer, book)
         _save_tiers(work, book, answer, task)
         if answer.clocked is not None:
@@ -67,6 +68,11 @@ def _written(work: Work, task: Task, answer: Answer) -> Told:
     return Told(answer, proposal, new=True)
 
 
+def _bare(answer: Answer) -> Answer:
+    """Which book it is of, and nothing that would be written to the store."""
+    return Answer(answer.name, answer.day, answer.status, accounts=answer.accounts, seconds=answer.seconds)
+
+
 def _live_id(task: Task) -> str:
     return "" if task.known.live is None else task.known.live.proposal_id
 
@@ -74,7 +80,7 @@ def _live_id(task: Task) -> str:
 def _moved_on(work: Work, task: Task, answer: Answer, book: int) -> tuple[Answer, str]:
     """Submit what is new, withdraw what is not needed or no longer legal; and the id of the proposal that stands."""
     if answer.plan is not None:
-        done = submit_in(work, answer.plan, book=answer.name, observe=False, comment=answer.message)
+        done = submit_in(work, answer.plan, book=answer.name, observe=False, comment=answer.message, again=True)
         return answer, done.proposal_id or ""
     if task.known.live is not None and answer.status in ("withdrawn", "over_capacity", "waiting"):
         supersede(work, book, answer.name, answer.message)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from rebalancer.book import Book
-from rebalancer.nightly.knowledge import Live
+from rebalancer.nightly.knowledge import Live, LiveMove
 from rebalancer.snapshot import Snapshot
 from rebalancer.steady import Standing, burdens
-from rebalancer.store.plan import Plan
+from rebalancer.store.plan import Observed, Plan
 from rebalancer.store.store import timestamp
 
 
@@ -34,17 +34,37 @@ def standing_of(live: Live | None, snapshot: Snapshot) -> Standing | None:
     return Standing(moves, float(snapshot.model.stability.worse)) if moves else None
 
 
-def waits_for_apply(live: Live, snapshot: Snapshot, now: datetime) -> bool:
-    """It is approved, its approvals have not ended, its approved moves start from where the accounts are, rules admit
-    them, and they overload nobody more than today.
+def can_wait(live: Live, snapshot: Snapshot, seen: Observed, now: datetime) -> bool:
+    """Somebody approved it and the approvals have not ended, or made it by hand for more than a repair; what is to be
+    moved can still be applied, rules admit it, and it overloads nobody more than today.
     """
-    if live.state != "approved" or live.approved_until <= timestamp(now):
+    if live.state == "approved" and live.approved_until > timestamp(now):
+        wanted = {name for name, move in live.moves.items() if move.decision == "approved"}
+    elif live.state == "open" and live.scope == "full":
+        wanted = {name for name, move in live.moves.items() if move.decision != "rejected"}
+    else:
         return False
-    approved = {name: (move.to_am, move.to_csm) for name, move in live.moves.items() if move.decision == "approved"}
-    return not set(approved) - set(intact(live, snapshot.book)) and burdens(snapshot, approved) <= 0
+    seats = {name: seat for name, seat in intact(live, snapshot.book).items() if name in wanted}
+    return len(seats) == len(wanted) and _can_be_applied(live, wanted, seen) and burdens(snapshot, seats) <= 0
 
 
-def is_same(plan: Plan, live: Live, base: Book) -> bool:
+def is_same(plan: Plan, live: Live, base: Book, seen: Observed) -> bool:
     """The plan moves what the live proposal still moves, and nothing of that was rejected or went stale."""
     new = {move["account_id"]: (move["to_am"], move["to_csm"]) for move in plan.moves}
-    return new == intact(live, base) and len(new) == len(live.moves)
+    return new == intact(live, base) and len(new) == len(live.moves) and _can_be_applied(live, set(new), seen)
+
+
+def _can_be_applied(live: Live, wanted: Collection[str], seen: Observed) -> bool:
+    """Nothing that `approve` and `apply` look at has changed: the account, its new people, and who owned it."""
+    return all(_is_fresh(live.moves[name], name, seen) for name in wanted)
+
+
+def _is_fresh(move: LiveMove, account: str, seen: Observed) -> bool:
+    if not move.unchanged or account not in seen.seats or seen.seats[account].traits != move.expected_traits:
+        return False
+    sides = (("am", move.from_am, move.to_am, move.am_traits), ("csm", move.from_csm, move.to_csm, move.csm_traits))
+    return all(
+        (who := seen.people.get((role, to))) is not None and who.traits == traits and who.receives
+        for role, before, to, traits in sides
+        if to and to != before
+    )

@@ -25,7 +25,7 @@ from rebalancer.nightly.answers import Answer, Clocked, Task, failure
 from rebalancer.nightly.baseline import baseline
 from rebalancer.nightly.knowledge import Live
 from rebalancer.nightly.places import write_run_at
-from rebalancer.nightly.standing import is_same, standing_of, waits_for_apply
+from rebalancer.nightly.standing import can_wait, is_same, standing_of
 from rebalancer.nightly.statuses import LASTING, Status
 from rebalancer.plan import propose, resolve_model
 from rebalancer.proposal import Proposal
@@ -71,7 +71,9 @@ class _Night:
     def answer(self) -> Answer:
         """The answer of tonight, or the one that was given on the same day to the same question."""
         before = self.known.nights.get(self.day)
-        if before is not None and before["inputs"] == self.inputs and before["status"] in LASTING:
+        live = "" if self.known.live is None else self.known.live.proposal_id
+        same = before is not None and (before["inputs"], before["proposal_id"]) == (self.inputs, live)
+        if before is not None and same and before["status"] in LASTING:
             return self._repeated(before)
         snapshot = take_snapshot(self.base, self.model, "repair", self.wanted.measure or self.model.disruption.measure)
         report = trigger_report(snapshot, self.known.clocks)
@@ -92,8 +94,9 @@ class _Night:
     def _planned(self, snapshot: Snapshot, report: TriggerReport) -> Answer:
         """Keep an approved proposal that does no harm; else propose, and see whether that is anything new."""
         live = self.known.live
-        if live is not None and waits_for_apply(live, snapshot, self.wanted.now):
-            return self._of("kept", "an approved proposal waits to be applied", moves=len(live.moves))
+        if live is not None and can_wait(live, snapshot, self.observed, self.wanted.now):
+            waits = "an approved proposal waits to be applied" if live.state == "approved" else "a full plan is open"
+            return self._of("kept", waits, moves=len(live.moves))
         model, waiting = _with_waiting(self.model, report)
         standing = standing_of(live, snapshot)
         try:
@@ -101,9 +104,14 @@ class _Night:
         except InvalidInput as error:
             if not self.known.refusals or not any(fault.code == NO_SEAT for fault in error):
                 raise
-            locked, _ = baseline(self.book, self.model, self.known, refused=False)
-            proposal = self._proposed(locked, model, standing)
+            proposal = self._proposed(self._freed(error), model, standing)
         return self._judged(proposal, live, waiting)
+
+    def _freed(self, error: InvalidInput) -> Book:
+        """The baseline without refused seats of the accounts that have no other."""
+        told = [fault.problem for fault in error if fault.code == NO_SEAT]
+        free = {name for name in self.known.refusals if any(f"the account {name} (" in text for text in told)}
+        return baseline(self.book, self.model, self.known, free=free)[0]
 
     def _proposed(self, book: Book, model: CoverageModel, standing: Standing | None) -> Proposal:
         return propose(
@@ -125,7 +133,7 @@ class _Night:
             short = " ".join(proposal.record["shortages"][:2])
             place = self._written(proposal)
             return self._of("over_capacity", f"no legal plan: {short}", exit_code=4, run_directory=place)
-        if live is not None and is_same(plan, live, self.base):
+        if live is not None and is_same(plan, live, self.base, self.observed):
             return self._of("kept", "the open proposal is still good", moves=len(plan.moves))
         if plan.moves:
             changes = {"moves": len(plan.moves), "disruption": proposal.value, "run_id": proposal.run_id}

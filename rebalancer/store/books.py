@@ -27,17 +27,24 @@ def book_named(connection: sa.Connection, name: str) -> sa.Row[Any]:
     return row
 
 
-def observe_book(work: Work, name: str, seen: Observed) -> int:
+def is_past(work: Work, name: str, seen: Observed) -> bool:
+    """The store has seen a file of the book of a later day."""
+    as_of = work.connection.execute(sa.select(books.c.as_of).where(books.c.name == name)).scalar_one_or_none()
+    return as_of is not None and seen.day < as_of
+
+
+def observe_book(work: Work, name: str, seen: Observed, *, newest: bool = False) -> int:
     """Take in what a file shows of a book, and hand back its number.
 
-    A file that is older than the newest one is not taken in. An owner counts as changed where the file differs from
+    A file that is older than the newest one is not taken in; `newest` says that of this day there is no newer one. An
+    owner counts as changed where the file differs from
     the file before, not where it differs from what was applied since: the file may not show that yet.
     """
     row = work.connection.execute(sa.select(books).where(books.c.name == name)).first()
     if row is None:
         return _first(work, name, seen)
     book = int(row.book_id)
-    if not _is_older(work, row, seen):
+    if newest or not _is_older(work, row, seen):
         known = _known(work.connection, book)
         _refuse_another(name, known, seen)
         _take_in(work, book, name, known, seen)

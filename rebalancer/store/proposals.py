@@ -72,21 +72,30 @@ def submit_plan(
 
 
 def submit_in(
-    work: Work, plan: Plan, *, book: str = DEFAULT_BOOK, observe: bool = True, comment: str = ""
+    work: Work,
+    plan: Plan,
+    *,
+    book: str = DEFAULT_BOOK,
+    observe: bool = True,
+    comment: str = "",
+    again: bool = False,
 ) -> Submitted:
-    """As `submit_plan`, in a transaction that is under way."""
+    """As `submit_plan`, in a transaction that is under way. With `again` a run whose proposal is no longer live is
+    proposed once more.
+    """
     known = _already(work, book, plan)
-    if known is not None:
+    if known is not None and not (again and plan.moves and known.state not in LIVE):
         return known
     number = observe_book(work, book, plan.observed) if observe else _number(work, book)
     hashed = plan_hash(plan.moves)
-    work.connection.execute(runs.insert().values(_run_row(work, number, plan, hashed)))
+    if known is None:
+        work.connection.execute(runs.insert().values(_run_row(work, number, plan, hashed)))
     if not plan.moves:
         append(work, "no_change", {"run_id": plan.run_id, "comment": comment}, book=book)
         return Submitted(None, "no_change", 0, new=True)
     superseded = supersede(work, number, book)
     proposal = {
-        "proposal_id": proposal_id(book, plan.run_id),
+        "proposal_id": proposal_id(book, plan.run_id, *_attempt(work, number, plan.run_id)),
         "book_id": number,
         "run_id": plan.run_id,
         "undoes": "",
@@ -122,10 +131,21 @@ def _already(work: Work, book: str, plan: Plan) -> Submitted | None:
         raise InvalidInput([Fault("same_run", problem, "Propose with --reproducible, or with another --seed.")])
     if not plan.moves:
         return Submitted(None, "no_change", 0, new=False)
-    found = work.connection.execute(
-        sa.select(proposals).where(proposals.c.proposal_id == proposal_id(book, plan.run_id))
-    ).one()
-    return Submitted(found.proposal_id, found.state, len(plan.moves), new=False)
+    found = _of_run(work, _number(work, book), plan.run_id)
+    newest = next((row for row in found if row.state in LIVE), found[-1])
+    return Submitted(newest.proposal_id, newest.state, len(plan.moves), new=False)
+
+
+def _of_run(work: Work, number: int, run_id: str) -> list[sa.Row[Any]]:
+    """The proposals of a run, oldest first: one, unless it had to be proposed again."""
+    query = sa.select(proposals).where(proposals.c.book_id == number, proposals.c.run_id == run_id)
+    return list(work.connection.execute(query.order_by(proposals.c.proposed_at, proposals.c.proposal_id)))
+
+
+def _attempt(work: Work, number: int, run_id: str) -> tuple[str, ...]:
+    """What tells a further proposal of the same run from the first."""
+    before = len(_of_run(work, number, run_id))
+    return (str(before),) if before else ()
 
 
 def _run_row(work: Work, number: int, plan: Plan, hashed: str) -> dict[str, Any]:

@@ -97,9 +97,11 @@ def last_nights(
     """The last nights, newest first. One that runs, or was killed, says how far it came."""
     with store.reading() as connection:
         rows = connection.execute(sa.select(nights).order_by(nights.c.night_id.desc()).limit(last)).all()
-        days = {row.day for row in rows if not row.ended_at}
+        open_ = [row for row in rows if not row.ended_at]
         columns = (night_books.c.day, night_books.c.at, night_books.c.status)
-        finished = connection.execute(sa.select(*columns).where(night_books.c.day.in_(days))).all() if days else []
+        since = night_books.c.at >= min((row.started_at for row in open_), default="9999")
+        mine = sa.or_(night_books.c.day.in_({row.day for row in open_}), since)
+        finished = connection.execute(sa.select(*columns).where(mine)).all() if open_ else []
     newest_first = [None, *rows]
     moment = now or datetime.now(UTC)
     return [_night(row, later, finished, moment, stalled) for later, row in zip(newest_first, rows, strict=False)]
@@ -112,7 +114,7 @@ def _night(
         outcomes = {str(name): int(count) for name, count in sorted(json.loads(row.outcomes or "{}").items())}
         return _told(row, "ended", outcomes, row.seconds, 0)
     until = later.started_at if later is not None else "9999"
-    own = [book for book in finished if book.day == row.day and row.started_at <= book.at < until]
+    own = [book for book in finished if row.started_at <= book.at < until]
     last = moment_of(max([row.started_at, *(book.at for book in own)]))
     outcomes = _counts([book.status for book in own])
     alive = later is None and now - last <= stalled
@@ -150,12 +152,16 @@ BOOK_COLUMNS = tuple(NightBook.__dataclass_fields__)
 def books_of_day(store: Store, day: str | None = None) -> list[NightBook]:
     """What became of every book on a day, those that failed first; by default the day of the last night."""
     with store.reading() as connection:
+        wanted = night_books.c.day == day
         if day is None:
-            newest = sa.select(nights.c.day).order_by(nights.c.night_id.desc()).limit(1)
-            day = connection.execute(newest).scalar_one_or_none()
+            newest = connection.execute(sa.select(nights).order_by(nights.c.night_id.desc()).limit(1)).first()
+            if newest is None:
+                return []
+            # a book may have another day than the night: its time zone's, or one that its book.toml fixes
+            wanted = sa.or_(night_books.c.day == newest.day, night_books.c.at >= newest.started_at)
         columns = [night_books.c[name] for name in BOOK_COLUMNS]
-        rows = connection.execute(sa.select(*columns).where(night_books.c.day == (day or ""))).all()
-    found = [NightBook(**row._mapping) for row in rows]
+        rows = connection.execute(sa.select(*columns).where(wanted).order_by(night_books.c.at)).all()
+    found = {row.book: NightBook(**row._mapping) for row in rows}.values()
     return sorted(found, key=lambda book: (not book.failed, book.status, book.book))
 
 
