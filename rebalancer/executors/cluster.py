@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 """So long a scheduler, and then its first worker, may take to answer."""
 
+UNREACHABLE = (OSError, ValueError, TypeError, RuntimeError)
+"""What Dask raises of an address that is wrong, or where nobody answers."""
+
 CLOSE_SECONDS = 5
 """So long the end of a connection may take."""
 
@@ -45,7 +48,7 @@ def connected(address: str) -> Cluster:
     _quieten()
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except (*UNREACHABLE, AssertionError) as error:  # the last: its loop did not start in time on a busy machine
         raise UsageError(_unreachable(address, error)) from None
     try:
         _wait_for_workers(client, address)
