@@ -71,12 +71,9 @@ def _changes(problem: Problem, chosen: np.ndarray) -> bool:
 def _frame(snapshot: Snapshot, moves: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
     """Where everybody is today, but for these moves."""
     frame = snapshot.frame
-    accounts, owners, csms = (frame[name].tolist() for name in ("account_id", "owner", "csm"))
-    am_of = dict(zip(snapshot.ams.ids, snapshot.ams.ids, strict=True))
-    pooled = [snapshot.ams.ids[number] if number >= 0 else "" for number in snapshot.accounts.owner.tolist()]
-    today = [(am_of.get(owner, pool), csm) for owner, pool, csm in zip(owners, pooled, csms, strict=True)]
-    seats = [moves.get(account, seat) for account, seat in zip(accounts, today, strict=True)]
-    return pd.DataFrame({"account_id": accounts, "to_am": [am for am, _ in seats], "to_csm": [csm for _, csm in seats]})
+    rows = zip(frame["account_id"], frame["owner"], frame["csm"], strict=True)
+    seats = [(account, *moves.get(account, (owner, csm))) for account, owner, csm in rows]
+    return pd.DataFrame(seats, columns=["account_id", "to_am", "to_csm"])
 
 
 def _good_enough(problem: Problem, chosen: np.ndarray, outcome: Outcome, standing: Standing) -> bool:
@@ -169,9 +166,8 @@ def burdens(snapshot: Snapshot, moves: Mapping[str, tuple[str, str]]) -> int:
     moved = np.isin(np.array(snapshot.accounts.ids, dtype=object), list(moves))
     if (chosen[formulation.group_of[moved]] < 0).any():
         return NEVER
-    before = np.where(problem.today >= 0, problem.today, -1)
-    after = np.where(chosen >= 0, chosen, before)
-    return problem.values(after)[0] - problem.values(before)[0]
+    after = np.where(chosen >= 0, chosen, problem.today)
+    return problem.values(after)[0] - problem.values(problem.today)[0]
 
 
 NEVER = 2**62

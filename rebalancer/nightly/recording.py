@@ -59,7 +59,7 @@ def _written(work: Work, task: Task, answer: Answer) -> Told:
         answer = replace(_bare(answer), status="stale", exit_code=StalePlan.exit_code, message=f"{what}.")
     if answer.observed is not None:
         book = observe_book(work, answer.name, answer.observed, newest=True)
-        answer, proposal = _moved_on(work, task, answer, book)
+        proposal = _moved_on(work, task, answer, book)
         _save_tiers(work, book, answer, task)
         if answer.clocked is not None:
             seen = answer.clocked
@@ -77,15 +77,15 @@ def _live_id(task: Task) -> str:
     return "" if task.known.live is None else task.known.live.proposal_id
 
 
-def _moved_on(work: Work, task: Task, answer: Answer, book: int) -> tuple[Answer, str]:
-    """Submit what is new, withdraw what is not needed or no longer legal; and the id of the proposal that stands."""
+def _moved_on(work: Work, task: Task, answer: Answer, book: int) -> str:
+    """Submit what is new, withdraw what is not needed or no longer legal; the id of the proposal that stands."""
     if answer.plan is not None:
         done = submit_in(work, answer.plan, book=answer.name, observe=False, comment=answer.message, again=True)
-        return answer, done.proposal_id or ""
+        return done.proposal_id or ""
     if task.known.live is not None and answer.status in ("withdrawn", "over_capacity", "waiting"):
         supersede(work, book, answer.name, answer.message)
-        return answer, ""
-    return answer, _live_id(task) if answer.status == "kept" else ""
+        return ""
+    return _live_id(task) if answer.status == "kept" else ""
 
 
 def _save_tiers(work: Work, book: int, answer: Answer, task: Task) -> None:
