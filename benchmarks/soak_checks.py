@@ -137,7 +137,7 @@ class Checks:
         self._need(world.name, view, told)
         self._noise(world.name, truth, view, told, live)
         if told.new and live[0] is not None and (live[1] is None or live[1].proposal_id != live[0].proposal_id):
-            self._flapping(world.name, truth, view, live[0], live[1])
+            self._flapping(world.name, truth, view, live[0], live[1], least_of(told))
         if told.new and told.answer.status == "proposed" and live[1] is not None:
             self._proposed(world.name, truth, view, live[1])
         return view
@@ -178,9 +178,11 @@ class Checks:
                 if self.night - night <= REJECTED_NIGHTS and not gone:
                     self.wrong("rejected", book, f"{live.proposal_id}: {account} to {to}, rejected in night {night}")
 
-    def _flapping(self, book: str, truth: BookTruth, view: View, old: Live, new: Live | None) -> None:
+    def _flapping(
+        self, book: str, truth: BookTruth, view: View, old: Live, new: Live | None, least: int | None = None
+    ) -> None:
         """Moves that are no longer proposed though their AM is still triggered: each for a reason."""
-        given = GivenUp(view, old, new)
+        given = GivenUp(view, old, new, least)
         for account, to in given.lost():
             origin = old.moves[account][0]
             reason = _changed(truth, view, account, origin, to) or given.reason(account)
@@ -215,11 +217,14 @@ class GivenUp:
     """What became of a proposal that another one replaced, and whether it could have been kept.
 
     `faults` are what would not be legal of its moves today; `ratio` is their price against that of the new ones.
+    `least` is the price proven to be the least; without it that of the new ones counts as the least.
     """
 
-    def __init__(self, view: View, old: Live, new: Live | None) -> None:
+    def __init__(self, view: View, old: Live, new: Live | None, least: int | None = None) -> None:
         self.view, self.old, self.new = view, old, new
         self.now = new.standing() if new else {}
+        price = view.price(self.now)
+        self.most = max(price, int(WORSE * (price if least is None else least)))
         standing = old.standing()
         self.intact = {
             account: to for account, to in standing.items() if view.owner.get(account) == old.moves[account][0]
@@ -241,13 +246,12 @@ class GivenUp:
     def reason(self, account: str) -> str | None:
         """Why a move could not be kept; None where it could."""
         if not self.faults:
-            return "clearly worse" if self.new is not None and self.ratio > WORSE else None
+            return "clearly worse" if self.new is not None and self.view.price(self.intact) > self.most else None
         if self.new is None:
             return "no legal plan"
         if self.old.moves[account][0] not in self.over and not self.view.homeless(account):
             return "no longer makes room"
-        region = self.view.region[self.intact[account]]
-        if any(self._good_enough(moves) for moves in self._ways(region, self.intact[account])):
+        if any(self._good_enough(moves) for moves in self._ways(account, self.intact[account])):
             return None
         return "the whole was no longer legal"
 
@@ -255,12 +259,17 @@ class GivenUp:
         """The figures, in words."""
         return f"{self.kept} kept, {self.ratio:.4f} of the new price, {'; '.join(self.faults[:2]) or 'legal'}"
 
-    def _ways(self, region: int, to: str) -> Iterator[dict[str, str]]:
-        """Plans that keep a move; the last ones give up those into AMs who are too full now, if it is none of them."""
-        yield from (self._around(), self._beside(), self._of_region(region))
+    def _ways(self, account: str, to: str) -> Iterator[dict[str, str]]:
+        """Plans that keep a move beside all those that were kept. The last ones give up those into AMs who are too full
+        now, if it is none of them.
+        """
+        kept = {name: am for name, am in self.intact.items() if self.now.get(name) == am}
+        yield {**self.now, account: to}
+        yield from (self._around(), self._beside(), self._of_region(self.view.region[to]))
+        yield self._placed({**kept, account: to})
         full = {fault.split()[0] for fault in self.faults}
         if to not in full:
-            part = {account: am for account, am in self.intact.items() if am not in full}
+            part = {**{name: am for name, am in self.intact.items() if am not in full}, **kept}
             yield {**self.now, **part}
             yield self._placed(part)
 
@@ -294,7 +303,16 @@ class GivenUp:
         return {**{account: to for account, to in self.now.items() if self.view.region[to] != region}, **old}
 
     def _good_enough(self, moves: Mapping[str, str]) -> bool:
-        return not self.view.faults(moves) and self.view.price(moves) <= WORSE * self.view.price(self.now)
+        return not self.view.faults(moves) and self.view.price(moves) <= self.most
+
+
+def least_of(told: Told) -> int | None:
+    """The price that the run behind an answer proves to be the least; None where there is no run."""
+    if told.answer.plan is None:
+        return None
+    levels = {level["name"]: level for level in json.loads(told.answer.plan.record)["levels"]}
+    bound: int | None = levels["disruption"]["bound"]
+    return bound
 
 
 def triggers_told(store: Store, after: int) -> tuple[dict[str, list[tuple[str, str, str]]], int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import isqrt
 
 import numpy as np
 import pandas as pd
@@ -54,14 +55,11 @@ def steadied(formulation: Formulation, outcome: Outcome, standing: Standing, sea
     if _good_enough(problem, whole, outcome, standing):
         return _with(problem, outcome, whole, "The open proposal is kept")
     wanted = _still_wanted(formulation, standing, whole)
-    for weight in _weights(problem, outcome, standing, wanted):
-        found = _preferring(problem, wanted, weight, search)
-        if found is not None and _good_enough(problem, found, outcome, standing):
-            kept = _kept(formulation, found, standing)
-            return _with(
-                problem, outcome, found, f"{kept:,} of the {len(standing.moves):,} moves of the open proposal stay"
-            )
-    return outcome
+    found = keeping(problem, wanted, outcome, standing, search)
+    if found is None:
+        return outcome
+    kept = _kept(formulation, found, standing)
+    return _with(problem, outcome, found, f"{kept:,} of the {len(standing.moves):,} moves of the open proposal stay")
 
 
 def _changes(problem: Problem, chosen: np.ndarray) -> bool:
@@ -119,15 +117,42 @@ def _still_wanted(formulation: Formulation, standing: Standing, whole: np.ndarra
     return np.where(wanted & (whole != formulation.problem.today), whole, -1)
 
 
-def _weights(problem: Problem, outcome: Outcome, standing: Standing, wanted: np.ndarray) -> tuple[int, ...]:
-    """What another seat costs beyond its own cost: as much as the dearest move, then so little that all together
-    stay within `worse`.
+def keeping(
+    problem: Problem, wanted: np.ndarray, outcome: Outcome, standing: Standing, search: Search
+) -> np.ndarray | None:
+    """A good enough plan with as many of the wanted seats as a price on every other seat can keep; None where none was
+    found.
+
+    The dearer another seat, the more of them stay: first so dear that all stay that can, then so little that all
+    together stay within `worse`, then between the two.
     """
     count = int((wanted >= 0).sum())
     if not count:
-        return ()
+        return None
+
+    def tried(weight: int) -> np.ndarray | None:
+        found = _preferring(problem, wanted, weight, search)
+        return found if found is not None and _good_enough(problem, found, outcome, standing) else None
+
     least = outcome.levels[DISRUPTION].value
-    return int(problem.levels[DISRUPTION].arc_cost.max()) + 1, max(1, int(least * standing.worse) // count)
+    high = int(problem.levels[DISRUPTION].arc_cost.max()) + 1
+    low = max(1, int(least * standing.worse) // count)
+    best = tried(high)
+    if best is not None or low >= high:
+        return best
+    best = tried(low)
+    for _ in range(HALVINGS):
+        middle = isqrt(low * high)
+        found = tried(middle) if low < middle < high else None
+        if found is None:
+            high = middle
+        else:
+            best, low = found, middle
+    return best
+
+
+HALVINGS = 4
+"""Prices tried between the least and the greatest, each the geometric middle of what is left."""
 
 
 def _preferring(problem: Problem, wanted: np.ndarray, weight: int, search: Search) -> np.ndarray | None:

@@ -104,7 +104,7 @@ def live(name="P-1", **moves):
     return Live(name, "open", {account: (*move.split(" "), "undecided") for account, move in named.items()})
 
 
-def checked(old, new, now, before=None, decided=(), status="proposed", rejected=None):
+def checked(old, new, now, before=None, decided=(), status="proposed", rejected=None, least=None):
     """Kinds of violations and reasons for moves given up, where one proposal follows another."""
     checks = Checks(5, [], [])
     truth = BookTruth(view=before or view(), decided=list(decided), rejected=rejected or {})
@@ -112,7 +112,7 @@ def checked(old, new, now, before=None, decided=(), status="proposed", rejected=
     checks._noise("b", truth, now, told, (old, new))
     checks._need("b", now, told)
     if old is not None:
-        checks._flapping("b", truth, now, old, new)
+        checks._flapping("b", truth, now, old, new, least)
     if new is not None:
         checks._proposed("b", truth, now, new)
     return {one["kind"] for one in checks.violations}, {one["reason"] for one in checks.given_up}
@@ -142,6 +142,37 @@ def test_a_move_given_up_for_a_reason_is_listed_with_it(now, decided, reason):
     kinds, reasons = checked(OLD, NEW, now, decided=decided)
     assert "flapping" not in kinds
     assert reasons == {reason}
+
+
+def test_clearly_worse_is_against_the_least_and_not_against_a_plan_that_kept_some():
+    dearer = view(cost={**view().cost, "A-1": 1_060, "A-2": 1_020}, capacity={**view().capacity, "M-4": 1_000})
+    assert checked(OLD, NEW, dearer, decided=["x"], least=1_020)[0] == {"flapping"}
+    assert checked(OLD, NEW, dearer, decided=["x"], least=1_000) == (set(), {"clearly worse"})
+
+
+def test_keeping_one_move_for_another_is_no_flapping_where_there_is_room_for_one():
+    """`M-2` has room for A-1 or A-5 but not for both, `M-3` for either."""
+    more = view(
+        owner={**view().owner, "A-5": "M-1"},
+        units={"A-1": 400, "A-2": 400, "A-3": 600, "A-4": 300, "A-5": 400},
+        cost={**view().cost, "A-5": 1_000},
+        capacity={"M-1": 1_000, "M-2": 1_000, "M-3": 1_000},
+    )
+    old, new = live(A_1="M-1 M-2", A_5="M-1 M-2"), live("P-2", A_1="M-1 M-2", A_5="M-1 M-3")
+    assert checked(old, new, more, decided=["x"]) == (set(), {"the whole was no longer legal"})
+    neither = live("P-2", A_1="M-1 M-3", A_5="M-1 M-3")
+    assert checked(old, neither, more, decided=["x"])[0] == {"flapping"}
+
+
+def test_a_move_that_could_have_been_kept_only_instead_of_another_is_no_flapping():
+    """One move cures `M-1` now; `M-2` has no room for two, and two cost far more than the least."""
+    calm = view(
+        owner={**view().owner, "A-5": "M-1"},
+        units={"A-1": 400, "A-2": 400, "A-3": 200, "A-4": 300, "A-5": 400},
+        cost={**view().cost, "A-5": 1_000},
+    )
+    old, new = live(A_1="M-1 M-2", A_2="M-1 M-3", A_5="M-1 M-2"), live("P-2", A_1="M-1 M-2")
+    assert checked(old, new, calm, decided=["x"]) == (set(), {"the whole was no longer legal"})
 
 
 def test_a_move_that_could_have_been_kept_beside_a_new_one_is_flapping():

@@ -4,15 +4,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_books import ACCOUNTS, book_of
+from test_engine import ONE, problem_of
 
 import rebalancer as rb
+from rebalancer.engine import solve
 from rebalancer.recheck import recheck
 from rebalancer.run_directory import write_run
 from rebalancer.snapshot import take_snapshot
-from rebalancer.steady import Standing, burdens
+from rebalancer.steady import Standing, burdens, keeping
 from rebalancer.verify import verify_run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -117,6 +120,17 @@ def test_what_is_still_needed_stays_when_a_part_can_not(book, best):
     assert elsewhere <= same
     assert len(same) < len(moves)
     assert any("of the open proposal stay" in warning for warning in kept.warnings)
+
+
+@pytest.mark.parametrize(("worse", "stay"), [(0.005, 0), (0.01, 1), (0.05, 2), (0.53, 2), (0.54, 3)])
+def test_as_many_moves_stay_as_the_least_allows(worse, stay):
+    """Three groups whose open moves cost 1, 3 and 50 more than the best, which is 100 in all."""
+    problem = problem_of([2, 2, 2], [100, 101, 0, 3, 0, 50])
+    found = keeping(
+        problem, np.array([1, 3, 5]), solve(problem, ONE), Standing({}, worse), lambda one: solve(one, ONE)
+    )  # fmt: skip
+    wanted = [np.array([0, 2, 4]), np.array([1, 2, 4]), np.array([1, 3, 4]), np.array([1, 3, 5])][stay]
+    assert (found is None and stay == 0) or found.tolist() == wanted.tolist()
 
 
 def test_a_move_that_is_no_longer_needed_is_not_kept(book, best):
