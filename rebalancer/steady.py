@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import isqrt
 
 import numpy as np
 import pandas as pd
@@ -120,52 +119,85 @@ def _still_wanted(formulation: Formulation, standing: Standing, whole: np.ndarra
 def keeping(
     problem: Problem, wanted: np.ndarray, outcome: Outcome, standing: Standing, search: Search
 ) -> np.ndarray | None:
-    """A good enough plan with as many of the wanted seats as a price on every other seat can keep; None where none was
-    found.
+    """A good enough plan with many of the wanted seats, None where none was found that has one.
 
-    The dearer another seat, the more of them stay: first so dear that all stay that can, then so little that all
-    together stay within `worse`, then between the two.
+    Where the least disruption is known, no other wanted seat can be added to those that stay.
     """
-    count = int((wanted >= 0).sum())
-    if not count:
+    keeper = _Keeper(problem, wanted, outcome, standing, search)
+    if not len(keeper.missing(np.full_like(wanted, -2))):
         return None
+    best = keeper.by_price()
+    if outcome.levels[DISRUPTION].bound == outcome.levels[DISRUPTION].value:
+        best = keeper.grown(best)
+    return best if keeper.stay(best) else None
 
-    def tried(weight: int) -> np.ndarray | None:
-        found = _preferring(problem, wanted, weight, search)
-        return found if found is not None and _good_enough(problem, found, outcome, standing) else None
 
-    least = outcome.levels[DISRUPTION].value
-    high = int(problem.levels[DISRUPTION].arc_cost.max()) + 1
-    low = max(1, int(least * standing.worse) // count)
-    best = tried(high)
-    if best is not None or low >= high:
+@dataclass
+class _Keeper:
+    """Searches for plans that keep some of the wanted seats, by group; -1 where none is wanted."""
+
+    problem: Problem
+    wanted: np.ndarray
+    outcome: Outcome
+    standing: Standing
+    search: Search
+
+    def stay(self, chosen: np.ndarray) -> int:
+        """How many wanted seats a plan has."""
+        return int(((self.wanted >= 0) & (chosen == self.wanted)).sum())
+
+    def missing(self, chosen: np.ndarray) -> np.ndarray:
+        """The groups whose wanted seat a plan does not have."""
+        return np.flatnonzero((self.wanted >= 0) & (chosen != self.wanted))
+
+    def by_price(self) -> np.ndarray:
+        """First other seats are so dear that all stay that can, then so cheap that all together are within `worse`."""
+        every = self.missing(np.full_like(self.wanted, -2))
+        least = self.outcome.levels[DISRUPTION].value
+        dearest = int(self.problem.levels[DISRUPTION].arc_cost.max()) + 1
+        for price in (dearest, max(1, int(least * self.standing.worse) // len(every))):
+            found = self._searched(every, price)
+            if found is not None:
+                return found
+        return self.outcome.chosen
+
+    def grown(self, best: np.ndarray) -> np.ndarray:
+        """The plan with more and more of the missing seats: all of a part of them, else each half of it."""
+        parts = [self.missing(best)]
+        forcing = int(self.outcome.levels[DISRUPTION].value * (1 + self.standing.worse)) + 1
+        for _ in range(TRIES):
+            if not parts:
+                break
+            part = np.intersect1d(parts.pop(), self.missing(best))
+            more = self._with(best, part, forcing) if len(part) else None
+            if more is not None:
+                best = more
+            elif len(part) > 1:
+                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
         return best
-    best = tried(low)
-    for _ in range(HALVINGS):
-        middle = isqrt(low * high)
-        found = tried(middle) if low < middle < high else None
-        if found is None:
-            high = middle
-        else:
-            best, low = found, middle
-    return best
+
+    def _with(self, best: np.ndarray, part: np.ndarray, forcing: int) -> np.ndarray | None:
+        """A plan with the wanted seats of the best one and of some groups more."""
+        groups = np.union1d(np.flatnonzero((self.wanted >= 0) & (best == self.wanted)), part)
+        found = self._searched(groups, forcing)
+        return found if found is not None and (found[groups] == self.wanted[groups]).all() else None
+
+    def _searched(self, groups: np.ndarray, price: int) -> np.ndarray | None:
+        """The best plan where every other seat of these groups costs more; None where it is not good enough."""
+        problem, level = self.problem, self.problem.levels[DISRUPTION]
+        dearer = np.isin(problem.arc_group, groups)
+        dearer[self.wanted[groups]] = False
+        dear = replace(level, arc_cost=level.arc_cost + price * dearer)
+        levels = (*problem.levels[:DISRUPTION], dear, *problem.levels[DISRUPTION + 1 :])
+        try:
+            found = self.search(replace(problem, levels=levels)).chosen
+        except (NoLegalPlan, NoPlanInTime):
+            return None
+        return found if _good_enough(problem, found, self.outcome, self.standing) else None
 
 
-HALVINGS = 4
-"""Prices tried between the least and the greatest, each the geometric middle of what is left."""
-
-
-def _preferring(problem: Problem, wanted: np.ndarray, weight: int, search: Search) -> np.ndarray | None:
-    """The best plan where every other seat of these groups costs more; None where none was found."""
-    dearer = (wanted >= 0)[problem.arc_group]
-    dearer[wanted[wanted >= 0]] = False
-    level = problem.levels[DISRUPTION]
-    dear = replace(level, arc_cost=level.arc_cost + weight * dearer)
-    levels = (*problem.levels[:DISRUPTION], dear, *problem.levels[DISRUPTION + 1 :])
-    try:
-        return search(replace(problem, levels=levels)).chosen
-    except (NoLegalPlan, NoPlanInTime):
-        return None
+TRIES = 24
+"""Searches for one more wanted seat, or several, at most."""
 
 
 def _kept(formulation: Formulation, chosen: np.ndarray, standing: Standing) -> int:

@@ -125,12 +125,23 @@ def test_what_is_still_needed_stays_when_a_part_can_not(book, best):
 @pytest.mark.parametrize(("worse", "stay"), [(0.005, 0), (0.01, 1), (0.05, 2), (0.53, 2), (0.54, 3)])
 def test_as_many_moves_stay_as_the_least_allows(worse, stay):
     """Three groups whose open moves cost 1, 3 and 50 more than the best, which is 100 in all."""
-    problem = problem_of([2, 2, 2], [100, 101, 0, 3, 0, 50])
-    found = keeping(
-        problem, np.array([1, 3, 5]), solve(problem, ONE), Standing({}, worse), lambda one: solve(one, ONE)
-    )  # fmt: skip
-    wanted = [np.array([0, 2, 4]), np.array([1, 2, 4]), np.array([1, 3, 4]), np.array([1, 3, 5])][stay]
-    assert (found is None and stay == 0) or found.tolist() == wanted.tolist()
+    found = kept_of([100, 101, 0, 3, 0, 50], worse)
+    assert found == [None, [1, 2, 4], [1, 3, 4], [1, 3, 5]][stay]
+
+
+@pytest.mark.parametrize(("worse", "stay"), [(0.03, 0), (0.04, 1), (0.11, 2), (0.12, 3)])
+def test_some_moves_stay_though_no_price_parts_them(worse, stay):
+    """Each open move costs 4 more: at one price none of them stays, at the next all of them."""
+    found = kept_of([100, 104, 0, 4, 0, 4], worse)
+    assert (0 if found is None else sum(arc in found for arc in (1, 3, 5))) == stay
+
+
+def kept_of(disruption, worse):
+    """The plan that keeps of the second arcs of three groups what it can."""
+    problem = problem_of([2, 2, 2], disruption)
+    outcome, standing = solve(problem, ONE), Standing({}, worse)
+    found = keeping(problem, np.array([1, 3, 5]), outcome, standing, lambda one: solve(one, ONE))
+    return None if found is None else found.tolist()
 
 
 def test_a_move_that_is_no_longer_needed_is_not_kept(book, best):
