@@ -15,7 +15,7 @@ from rebalancer.nightly.recording import Told
 from rebalancer.nightly.statuses import LASTING
 from rebalancer.store import Store
 from rebalancer.store.lifecycle import LIVE
-from rebalancer.store.tables import accounts, books, clocks, events, moves, proposals
+from rebalancer.store.tables import accounts, books, clocks, events, moves, proposals, runs
 
 REJECTED_NIGHTS = 90
 WORSE = 1.05
@@ -26,11 +26,12 @@ Move = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Live:
-    """The live proposal of a book and its moves by account."""
+    """The live proposal of a book and its moves by account. `least`: the price that its run proves to be the least."""
 
     proposal_id: str
     state: str
     moves: dict[str, Move]
+    least: int | None = None
 
     def standing(self) -> dict[str, str]:
         """Where the moves that were not rejected lead."""
@@ -41,10 +42,15 @@ class Live:
 class BookTruth:
     """What a store should know of a book: owners that count, those last seen in the file, tiers that hold, clocks;
     the last view; the accounts and AMs that planners decided on since; and the nights of rejected moves.
+
+    `late` are owners that the file may show of an account for which it is behind, oldest first; `aside` is what is
+    known of such accounts while the file leaves them out: owner, owner seen, late ones.
     """
 
     owner: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    late: dict[str, list[str]] = field(default_factory=dict)
+    aside: dict[str, tuple[str, str, list[str]]] = field(default_factory=dict)
     tier: dict[str, int] = field(default_factory=dict)
     clocks: Clocks = field(default_factory=Clocks)
     view: View | None = None
@@ -52,14 +58,16 @@ class BookTruth:
     rejected: dict[str, int] = field(default_factory=dict)
 
     def look(self, book: BookWorld, night: int) -> View:
-        """Take in the files of a night. An owner counts as changed where the file differs from the file before."""
+        """Take in the files of a night. An owner counts as changed where the file differs from the file before and from
+        what was applied since.
+        """
         shown = visible(book, night)
-        for known in (self.owner, self.seen, self.tier):
-            for account in [account for account in known if account not in shown]:
-                del known[account]
+        for account in [account for account in self.owner if account not in shown]:
+            self._leave_out(account)
         for account, one in shown.items():
-            if self.seen.get(account) != one.owner:
-                self.seen[account] = self.owner[account] = one.owner
+            if account in self.aside:
+                self.owner[account], self.seen[account], self.late[account] = self.aside.pop(account)
+            self._show(account, one.owner)
             self.tier[account] = tier_of(one.arr, self.tier.get(account))
         units = {
             name: units_of(self.tier[name], one.products, one.stakeholders, one.complexity)
@@ -75,10 +83,31 @@ class BookTruth:
             left=frozenset(name for name, am in book.ams.items() if am.leaves_on and am.leaves_on <= day),
         )
 
+    def _leave_out(self, account: str) -> None:
+        owner, seen = self.owner.pop(account), self.seen.pop(account)
+        late = self.late.pop(account, [])
+        if owner != seen:
+            self.aside[account] = (owner, seen, late)
+        del self.tier[account]
+
+    def _show(self, account: str, am: str) -> None:
+        late, owner = self.late.get(account, []), self.owner.get(account)
+        if am != owner and owner != self.seen.get(account) and am in late:
+            late = late[len(late) - 1 - late[::-1].index(am) :]
+        else:
+            self.owner[account], late = am, []
+        self.seen[account], self.late[account] = am, late
+
+    def applied(self, account: str, am: str) -> None:
+        """A move was applied, which the file shows some nights later."""
+        back = am == self.seen[account]
+        self.late[account] = [] if back else [*self.late.get(account, []), self.owner[account]]
+        self.owner[account] = am
+
     def text(self) -> dict[str, Any]:
         """All of it, for JSON."""
         view = None if self.view is None else {**asdict(self.view), "left": sorted(self.view.left)}
-        own = ("owner", "seen", "tier", "decided", "rejected")
+        own = ("owner", "seen", "late", "aside", "tier", "decided", "rejected")
         return {**{name: getattr(self, name) for name in own}, "view": view, "clocks": asdict(self.clocks)}
 
     @classmethod
@@ -88,19 +117,27 @@ class BookTruth:
         view = given["view"]
         given["view"] = None if view is None else View(**{**view, "left": frozenset(view["left"])})
         given["clocks"] = Clocks(**given["clocks"])
+        given["aside"] = {account: tuple(one) for account, one in given["aside"].items()}
         return cls(**given)
 
 
 def live_proposals(store: Store) -> dict[str, Live]:
     """The live plan of every book that has one."""
-    query = sa.select(books.c.name, proposals.c.proposal_id, proposals.c.state, moves)
+    query = sa.select(books.c.name, proposals.c.proposal_id, proposals.c.state, runs.c.record, moves)
     query = query.join(proposals, proposals.c.book_id == books.c.book_id)
     query = query.join(moves, moves.c.proposal_id == proposals.c.proposal_id)
+    query = query.join(runs, (runs.c.book_id == books.c.book_id) & (runs.c.run_id == proposals.c.run_id))
     found: dict[str, Live] = {}
     with store.reading() as connection:
         for row in connection.execute(query.where(proposals.c.state.in_(LIVE), proposals.c.undoes == "")):
-            live = found.setdefault(row.name, Live(row.proposal_id, row.state, {}))
-            live.moves[row.account_id] = (row.from_am, row.to_am, row.decision)
+            if row.name not in found:
+                found[row.name] = Live(row.proposal_id, row.state, {}, _least(row.record))
+            found[row.name].moves[row.account_id] = (row.from_am, row.to_am, row.decision)
+    return found
+
+
+def _least(record: str) -> int | None:
+    found: int | None = next(level["bound"] for level in json.loads(record)["levels"] if level["name"] == "disruption")
     return found
 
 
@@ -137,7 +174,7 @@ class Checks:
         self._need(world.name, view, told)
         self._noise(world.name, truth, view, told, live)
         if told.new and live[0] is not None and (live[1] is None or live[1].proposal_id != live[0].proposal_id):
-            self._flapping(world.name, truth, view, live[0], live[1], least_of(told))
+            self._flapping(world.name, truth, view, live[0], live[1])
         if told.new and told.answer.status == "proposed" and live[1] is not None:
             self._proposed(world.name, truth, view, live[1])
         return view
@@ -178,11 +215,9 @@ class Checks:
                 if self.night - night <= REJECTED_NIGHTS and not gone:
                     self.wrong("rejected", book, f"{live.proposal_id}: {account} to {to}, rejected in night {night}")
 
-    def _flapping(
-        self, book: str, truth: BookTruth, view: View, old: Live, new: Live | None, least: int | None = None
-    ) -> None:
+    def _flapping(self, book: str, truth: BookTruth, view: View, old: Live, new: Live | None) -> None:
         """Moves that are no longer proposed though their AM is still triggered: each for a reason."""
-        given = GivenUp(view, old, new, least)
+        given = GivenUp(view, old, new)
         for account, to in given.lost():
             origin = old.moves[account][0]
             reason = _changed(truth, view, account, origin, to) or given.reason(account)
@@ -217,13 +252,14 @@ class GivenUp:
     """What became of a proposal that another one replaced, and whether it could have been kept.
 
     `faults` are what would not be legal of its moves today; `ratio` is their price against that of the new ones.
-    `least` is the price proven to be the least; without it that of the new ones counts as the least.
+    Where the run of the new ones proves no least price, their own counts as the least.
     """
 
-    def __init__(self, view: View, old: Live, new: Live | None, least: int | None = None) -> None:
+    def __init__(self, view: View, old: Live, new: Live | None) -> None:
         self.view, self.old, self.new = view, old, new
         self.now = new.standing() if new else {}
         price = view.price(self.now)
+        least = None if new is None else new.least
         self.most = max(price, int(WORSE * (price if least is None else least)))
         standing = old.standing()
         self.intact = {
@@ -304,15 +340,6 @@ class GivenUp:
 
     def _good_enough(self, moves: Mapping[str, str]) -> bool:
         return not self.view.faults(moves) and self.view.price(moves) <= self.most
-
-
-def least_of(told: Told) -> int | None:
-    """The price that the run behind an answer proves to be the least; None where there is no run."""
-    if told.answer.plan is None:
-        return None
-    levels = {level["name"]: level for level in json.loads(told.answer.plan.record)["levels"]}
-    bound: int | None = levels["disruption"]["bound"]
-    return bound
 
 
 def triggers_told(store: Store, after: int) -> tuple[dict[str, list[tuple[str, str, str]]], int]:

@@ -100,7 +100,7 @@ class Day:
         truth.decided += _named(live, live.moves)
         for row in show(self.store, live.proposal_id).moves:
             if row["applied"]:
-                truth.owner[row["account_id"]] = row["to_am"]
+                truth.applied(row["account_id"], row["to_am"])
                 world.shown.append((self.night + 1 + int(rng.integers(*SHOWN)), row["account_id"], row["to_am"]))
         del self.plans[world.name]
 

@@ -175,6 +175,37 @@ def test_what_was_applied_is_the_baseline_until_the_file_shows_it(made):
     assert {account: am for account, (am, _) in owners(made.store, "north").items()} == after
 
 
+def test_what_was_applied_stays_the_baseline_when_the_file_leaves_the_account_out_for_a_night(made):
+    made.write()
+    first = made.one()
+    applied(made, first.proposal_id)
+    after = {account: am for account, (am, _) in owners(made.store, "north").items()}
+    moved = set(moves_of(made, first.proposal_id))
+    made.write(accounts="\n".join(line for line in ACCOUNTS.splitlines() if line.split(",")[0] not in moved) + "\n")
+    assert made.one(days=1).answer.status == "no_change"
+    assert not moved & set(owners(made.store, "north"))
+    made.write()
+    assert made.one(days=1).answer.status == "no_change"
+    assert {account: am for account, (am, _) in owners(made.store, "north").items()} == after
+
+
+def test_a_file_that_shows_the_first_of_two_applied_moves_does_not_undo_the_second(made):
+    made.write(ams=AMS.replace("M-2,Ben,20", "M-2,Ben,10"))
+    first = made.one()
+    applied(made, first.proposal_id)
+    to = moves_of(made, first.proposal_id)
+    assert set(to.values()) == {"M-3"}
+    made.write(ams=AMS.replace("M-3,Cy,20,", "M-3,Cy,20,2026-01-16").replace(",15,", ",18,"))
+    second = made.one(days=1)
+    applied(made, second.proposal_id)
+    after = {account: am for account, (am, _) in owners(made.store, "north").items()}
+    assert set(to) <= {account for account, am in after.items() if am == "M-2"}
+    made.write(accounts=with_owners(ACCOUNTS, to), ams=AMS)
+    third = made.one(days=1)
+    assert third.answer.status == "no_change"
+    assert {account: am for account, (am, _) in owners(made.store, "north").items()} == after
+
+
 def test_an_approved_proposal_waits_for_whoever_applies_it(made):
     made.write()
     first = made.one()

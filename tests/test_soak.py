@@ -104,7 +104,7 @@ def live(name="P-1", **moves):
     return Live(name, "open", {account: (*move.split(" "), "undecided") for account, move in named.items()})
 
 
-def checked(old, new, now, before=None, decided=(), status="proposed", rejected=None, least=None):
+def checked(old, new, now, before=None, decided=(), status="proposed", rejected=None):
     """Kinds of violations and reasons for moves given up, where one proposal follows another."""
     checks = Checks(5, [], [])
     truth = BookTruth(view=before or view(), decided=list(decided), rejected=rejected or {})
@@ -112,7 +112,7 @@ def checked(old, new, now, before=None, decided=(), status="proposed", rejected=
     checks._noise("b", truth, now, told, (old, new))
     checks._need("b", now, told)
     if old is not None:
-        checks._flapping("b", truth, now, old, new, least)
+        checks._flapping("b", truth, now, old, new)
     if new is not None:
         checks._proposed("b", truth, now, new)
     return {one["kind"] for one in checks.violations}, {one["reason"] for one in checks.given_up}
@@ -146,8 +146,8 @@ def test_a_move_given_up_for_a_reason_is_listed_with_it(now, decided, reason):
 
 def test_clearly_worse_is_against_the_least_and_not_against_a_plan_that_kept_some():
     dearer = view(cost={**view().cost, "A-1": 1_060, "A-2": 1_020}, capacity={**view().capacity, "M-4": 1_000})
-    assert checked(OLD, NEW, dearer, decided=["x"], least=1_020)[0] == {"flapping"}
-    assert checked(OLD, NEW, dearer, decided=["x"], least=1_000) == (set(), {"clearly worse"})
+    assert checked(OLD, replace(NEW, least=1_020), dearer, decided=["x"])[0] == {"flapping"}
+    assert checked(OLD, replace(NEW, least=1_000), dearer, decided=["x"]) == (set(), {"clearly worse"})
 
 
 def test_keeping_one_move_for_another_is_no_flapping_where_there_is_room_for_one():

@@ -183,6 +183,58 @@ def test_a_file_that_does_not_show_yet_what_was_applied_changes_nothing(store):
     assert audit(store).ok
 
 
+def moved(store, moves, owners):
+    """Apply moves to a store whose owners are these, whatever its files show."""
+    run = f"run of {sorted(moves.items())} {sorted(owners.items())}"
+    proposal = submit_plan(store, plan_of(moves, owners, run), observe=False, now=START).proposal_id
+    approved(store, proposal)
+    apply(store, proposal, now=START)
+    return {**owners, **moves}
+
+
+def shown(store, owners, day):
+    """A file of some day of January shows these owners."""
+    submit_plan(store, plan_of({}, owners, f"run of day {day}", day=f"2026-01-{day}"), now=START)
+
+
+def test_a_file_that_shows_only_the_first_of_two_applied_moves_changes_nothing(store):
+    shown(store, OWNERS, 15)
+    moved(store, {"A-1": "M-3"}, moved(store, {"A-1": "M-2"}, OWNERS))
+    for day, am in ((16, "M-1"), (17, "M-2"), (18, "M-2"), (19, "M-3")):
+        shown(store, {**OWNERS, "A-1": am}, day)
+        assert ams(store)["A-1"] == "M-3"
+    shown(store, {**OWNERS, "A-1": "M-2"}, 20)
+    assert ams(store)["A-1"] == "M-2"
+    assert [row["kind"] for row in ownership(store, account="A-1")] == ["added", "apply", "apply", "outside"]
+    assert audit(store).ok
+
+
+def test_a_file_that_shows_neither_what_it_did_nor_what_was_applied_is_a_change(store):
+    shown(store, OWNERS, 15)
+    moved(store, {"A-1": "M-2"}, OWNERS)
+    shown(store, {**OWNERS, "A-1": "M-3"}, 16)
+    assert ams(store)["A-1"] == "M-3"
+    moved(store, {"A-1": "M-2"}, {**OWNERS, "A-1": "M-3"})
+    shown(store, OWNERS, 17)  # M-1 was shown before the change by hand
+    assert ams(store)["A-1"] == "M-1"
+
+
+def test_an_account_that_a_file_leaves_out_for_a_night_goes_on_as_it_was(store):
+    shown(store, OWNERS, 15)
+    owners = moved(store, {"A-1": "M-2", "A-3": "M-1"}, OWNERS)
+    shown(store, {**OWNERS, "A-3": "M-1"}, 16)
+    again = submit_plan(store, plan_of({"A-1": "M-3"}, owners, "run-9"), observe=False, now=START).proposal_id
+    shown(store, {account: am for account, am in OWNERS.items() if account not in ("A-1", "A-3", "A-4")}, 17)
+    assert set(ams(store)) == {"A-2", "A-5"}
+    shown(store, {**OWNERS, "A-4": "M-3"}, 18)
+    assert ams(store) == {**owners, "A-3": "M-2", "A-4": "M-3"}  # the file had shown M-1 for A-3
+    approved(store, again)
+    apply(store, again, now=START)
+    shown(store, {**OWNERS, "A-1": "M-2"}, 19)
+    assert ams(store)["A-1"] == "M-3"
+    assert audit(store).ok
+
+
 def test_a_plan_made_for_owners_of_yesterday_is_refused(store):
     proposal = submitted(store)
     approved(store, proposal)

@@ -26,6 +26,7 @@ class Model:
     def __init__(self):
         self.owner, self.seen, self.file = dict(OWNERS), dict(OWNERS), dict(OWNERS)
         self.version = dict.fromkeys(OWNERS, 1)
+        self.late = {account: [] for account in OWNERS}
         self.proposals = {}
 
     def put(self, account, am):
@@ -33,13 +34,25 @@ class Model:
         self.version[account] += 1
 
     def read_file(self):
-        lagging = False
+        """What a file shows that is behind counts for nothing: `late` are the owners it may show, oldest first."""
+        lagging, behind = False, False
         for account, am in self.file.items():
-            if am != self.seen[account] and am != self.owner[account]:
-                self.put(account, am)
-            lagging |= am == self.seen[account] != self.owner[account]
+            late, pending = self.late[account], self.owner[account] != self.seen[account]
+            if pending and am != self.owner[account] and am in late:
+                lagging |= am == self.seen[account]
+                behind |= am != self.seen[account]
+                self.late[account] = late[len(late) - 1 - late[::-1].index(am) :]
+            else:
+                self.late[account] = []
+                if am not in (self.seen[account], self.owner[account]):
+                    self.put(account, am)
             self.seen[account] = am
-        return lagging
+        return lagging, behind
+
+    def apply(self, account, am):
+        back = am == self.seen[account]
+        self.late[account] = [] if back else [*self.late[account], self.owner[account]]
+        self.put(account, am)
 
     def propose(self, name, moves, undoes=None):
         if undoes is None:
@@ -85,7 +98,9 @@ class Machine(RuleBasedStateMachine):
         self.day, self.runs = self.day + 1, self.runs + 1
         day = (START + timedelta(days=self.day)).date().isoformat()
         submit_plan(self.store, plan_of({}, self.model.file, f"run-{self.runs}", day=day), now=self.now)
-        self.seen["import: a file that lags behind"] += self.model.read_file()
+        lagging, behind = self.model.read_file()
+        self.seen["import: a file that lags behind"] += lagging
+        self.seen["import: a file that shows the first of two moves"] += behind
 
     @rule(account=ACCOUNTS, am=AMS)
     def change_by_hand(self, account, am):
@@ -96,6 +111,24 @@ class Machine(RuleBasedStateMachine):
     def file_shows_what_was_applied(self):
         self.model.file = dict(self.model.owner)
         self.import_file()
+
+    @rule(accounts=st.sets(ACCOUNTS, min_size=1, max_size=2))
+    def file_leaves_some_out_for_a_day(self, accounts):
+        """Which changes nothing once they are back."""
+        self.day, self.runs = self.day + 1, self.runs + 1
+        day = (START + timedelta(days=self.day)).date().isoformat()
+        rest = {account: am for account, am in self.model.file.items() if account not in accounts}
+        submit_plan(self.store, plan_of({}, rest, f"run-{self.runs}", day=day), now=self.now)
+        self.seen["import: accounts left out that wait"] += any(
+            self.model.owner[account] != self.model.seen[account] for account in accounts
+        )
+        self.import_file()
+
+    @rule(data=st.data(), account=ACCOUNTS)
+    def file_shows_an_owner_of_before(self, data, account):
+        if self.model.late[account]:
+            self.model.file[account] = data.draw(st.sampled_from(self.model.late[account]))
+            self.import_file()
 
     @rule(days=st.integers(0, 9))
     def wait(self, days):
@@ -206,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             return
         assert apply(self.store, name, now=self.now).accounts == len(approved)
         for account in approved:
-            self.model.put(account, one["moves"][account][1])
+            self.model.apply(account, one["moves"][account][1])
             one["done"][account] = self.model.version[account]
         one["state"] = "applied"
         self.seen["apply: part" if len(approved) < len(one["moves"]) else "apply: all"] += 1
@@ -259,6 +292,7 @@ LIVES = int(os.environ.get("REBALANCER_LIVES", "0"))
 OUTCOMES = (
     *("approve: stale", "approve: anew", "apply: stale", "apply: ended", "apply: part", "apply: all"),
     *("apply: an undo", "undo: all", "undo: part", "undo: stale", "import: a file that lags behind"),
+    *("import: a file that shows the first of two moves", "import: accounts left out that wait"),
 )
 """What has to have happened, else the lives were too quiet to show anything."""
 

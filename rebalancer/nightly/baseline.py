@@ -54,17 +54,17 @@ def _with_gone(book: Book, accounts: pd.DataFrame, name: str, key: str, column: 
 
 
 def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.DataFrame:
-    """A side of the target counts as long as the file still shows what it showed before."""
+    """A side of the target counts as long as the file shows what it showed before, or what was applied before it."""
     if not targets:
         return accounts
     accounts = accounts.copy()
     place = {account: index for index, account in enumerate(accounts["account_id"]) if account in targets}
     for account, at in place.items():
         target = targets[account]
-        sides = (("owner", "owner_since", target.seen_am, target.am_id),
-                 ("csm", "csm_since", target.seen_csm, target.csm_id))  # fmt: skip
-        for column, since, seen, now in sides:
-            if accounts.at[at, column] == seen and now != seen:
+        sides = (("owner", "owner_since", target.shown_ams, target.am_id),
+                 ("csm", "csm_since", target.shown_csms, target.csm_id))  # fmt: skip
+        for column, since, earlier, now in sides:
+            if accounts.at[at, column] != now and accounts.at[at, column] in earlier:
                 accounts.at[at, column] = now
                 accounts.at[at, since] = pd.Timestamp(target.since)
     return accounts

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from rebalancer.insight.trigger_clock import State
 from rebalancer.nightly.clocks import load_clocks
+from rebalancer.store.lagging import Owned, earlier_of, left_out, waits
 from rebalancer.store.lifecycle import LIVE
 from rebalancer.store.proposals import record_of
-from rebalancer.store.tables import accounts, approvals, books, events, history, locks, moves, night_books, proposals
+from rebalancer.store.tables import accounts, approvals, books, events, locks, moves, night_books, proposals
 
 DAYS_BEFORE = 3
 """Nights of a book that are looked up: those of today and the days around it, whatever the time zone."""
@@ -20,10 +21,10 @@ DAYS_BEFORE = 3
 
 @dataclass(frozen=True)
 class Target:
-    """An owner and a CSM that were applied and that the newest file did not show yet, instead of those it showed."""
+    """An owner and a CSM that were applied and that the newest file did not show yet, instead of those it may show."""
 
-    seen_am: str
-    seen_csm: str
+    shown_ams: tuple[str, ...]
+    shown_csms: tuple[str, ...]
     am_id: str
     csm_id: str
     since: str
@@ -110,13 +111,14 @@ def newest_event(connection: sa.Connection, name: str) -> int:
 
 def _targets(connection: sa.Connection, book: int) -> dict[str, Target]:
     differs = sa.or_(accounts.c.am_id != accounts.c.seen_am, accounts.c.csm_id != accounts.c.seen_csm)
-    last = sa.select(sa.func.max(history.c.event_seq)).where(
-        history.c.book_id == book, history.c.account_id == accounts.c.account_id
-    )
-    at = events.c.seq == last.correlate(accounts).scalar_subquery()
-    query = sa.select(accounts, events.c.at).select_from(accounts.join(events, at))
-    rows = connection.execute(query.where(accounts.c.book_id == book, differs))
-    return {row.account_id: Target(row.seen_am, row.seen_csm, row.am_id, row.csm_id, row.at[:10]) for row in rows}
+    rows = connection.execute(sa.select(accounts).where(accounts.c.book_id == book, differs))
+    waiting: dict[str, Owned] = {name: one for name, one in left_out(connection, book).items() if waits(one)}
+    waiting.update({row.account_id: row for row in rows})
+    late = earlier_of(connection, book, waiting.values())
+    return {
+        name: Target(late[name].ams, late[name].csms, row.am_id, row.csm_id, late[name].since)
+        for name, row in waiting.items()
+    }
 
 
 def _refusals(connection: sa.Connection, book: int) -> dict[str, tuple[Refusal, ...]]:

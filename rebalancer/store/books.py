@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from rebalancer.errors import UsageError, printable
 from rebalancer.store.events import append
+from rebalancer.store.lagging import Earlier, Owned, earlier_of, kept_of, left_out, waits
 from rebalancer.store.plan import Observed, Person, Seat
 from rebalancer.store.store import Work
-from rebalancer.store.tables import accounts, books, people, runs
-
-AT_ONCE = 500
-"""Ids in one IN list; SQLite takes no endless ones."""
+from rebalancer.store.tables import accounts, books, in_parts, people, runs
 
 
 def book_named(connection: sa.Connection, name: str) -> sa.Row[Any]:
@@ -37,8 +35,8 @@ def observe_book(work: Work, name: str, seen: Observed, *, newest: bool = False)
     """Take in what a file shows of a book, and hand back its number.
 
     A file that is older than the newest one is not taken in; `newest` says that of this day there is no newer one. An
-    owner counts as changed where the file differs from
-    the file before, not where it differs from what was applied since: the file may not show that yet.
+    owner counts as changed where the
+    file differs from the file before and from all that was applied since: the file may show only a part of that yet.
     """
     row = work.connection.execute(sa.select(books).where(books.c.name == name)).first()
     if row is None:
@@ -87,31 +85,65 @@ def _refuse_another(name: str, known: Mapping[str, Any], seen: Observed) -> None
 
 def _take_in(work: Work, book: int, name: str, known: Mapping[str, sa.Row[Any]], seen: Observed) -> None:
     """Write what is new, changed and gone, and note it as one event."""
-    new = [(account, seat) for account, seat in seen.seats.items() if account not in known]
+    new = _arrived(work.connection, book, known, seen.seats)
     gone = [row for account, row in known.items() if account not in seen.seats]
     updates, changes = [], [*map(_added, new), *map(_gone, gone)]
-    for account, row in known.items():
-        if account in seen.seats and (update := _update(row, seen.seats[account])) is not None:
+    there = [row for account, row in known.items() if account in seen.seats]
+    late = earlier_of(work.connection, book, (row for row in there if _may_lag(row, seen.seats[row.account_id])))
+    for row in there:
+        account = row.account_id
+        if (update := _update(row, seen.seats[account], late.get(account))) is not None:
             updates.append({"of_book": book, "of_account": account, **update})
             changes += _changed(row, update)
     _write(work.connection, book, new, gone, updates)
     if changes or not known:
         rows = [{**change, "book_id": book} for change in changes]
-        append(work, "observed", {"day": seen.day, "accounts": len(seen.seats)}, book=name, changes=rows)
+        left = kept_of(gone)
+        body = {"day": seen.day, "accounts": len(seen.seats), **({"left": left} if left else {})}
+        append(work, "observed", body, book=name, changes=rows)
 
 
-def _update(row: sa.Row[Any], seat: Seat) -> dict[str, Any] | None:
+def _arrived(
+    connection: sa.Connection, book: int, known: Mapping[str, Any], seats: Mapping[str, Seat]
+) -> list[dict[str, Any]]:
+    """The rows of accounts that the file before did not have. One that was there before goes on as it was."""
+    new = {account: seat for account, seat in seats.items() if account not in known}
+    left = left_out(connection, book, new) if known else {}
+    late = earlier_of(connection, book, filter(waits, left.values()))
+    rows = []
+    for account, seat in new.items():
+        was = left.get(account)
+        row = {"book_id": book, "account_id": account, **_seat(was, seat, late.get(account)), "version": 1}
+        if was is not None:
+            row["version"] = was.version + ((row["am_id"], row["csm_id"]) != (was.am_id, was.csm_id))
+        rows.append(row)
+    return rows
+
+
+def _may_lag(row: Owned, seat: Seat) -> bool:
+    """The account waits, and the file shows neither what it showed before nor what was applied."""
+    before, now = (row.seen_am, row.seen_csm), (row.am_id, row.csm_id)
+    return waits(row) and (seat.am_id, seat.csm_id) not in (before, now)
+
+
+def _seat(row: Owned | None, seat: Seat, late: Earlier | None) -> dict[str, Any]:
+    """Who has an account, of whom something is known or nothing, once a file shows a seat of it."""
+    am, csm = seat.am_id, seat.csm_id
+    if row is not None:
+        ams, csms = ((row.seen_am,), (row.seen_csm,)) if late is None else (late.ams, late.csms)
+        am, csm = row.am_id if am in ams else am, row.csm_id if csm in csms else csm
+    return {"am_id": am, "csm_id": csm, "seen_am": seat.am_id, "seen_csm": seat.csm_id, "traits": seat.traits}
+
+
+def _update(row: sa.Row[Any], seat: Seat, late: Earlier | None) -> dict[str, Any] | None:
     """The columns of an account that a file changes, None where there are none."""
-    am = row.am_id if seat.am_id == row.seen_am else seat.am_id
-    csm = row.csm_id if seat.csm_id == row.seen_csm else seat.csm_id
-    new = {"am_id": am, "csm_id": csm, "seen_am": seat.am_id, "seen_csm": seat.csm_id, "traits": seat.traits}
-    new["version"] = row.version + ((am, csm) != (row.am_id, row.csm_id))
+    new = _seat(row, seat, late)
+    new["version"] = row.version + ((new["am_id"], new["csm_id"]) != (row.am_id, row.csm_id))
     return new if any(new[column] != getattr(row, column) for column in new) else None
 
 
-def _added(item: tuple[str, Seat]) -> dict[str, str]:
-    account, seat = item
-    return change_of(account, "added", ("", ""), (seat.am_id, seat.csm_id))
+def _added(row: Mapping[str, Any]) -> dict[str, str]:
+    return change_of(row["account_id"], "added", ("", ""), (row["am_id"], row["csm_id"]))
 
 
 def _gone(row: sa.Row[Any]) -> dict[str, str]:
@@ -138,25 +170,12 @@ def change_of(account: str, kind: str, before: tuple[str, str], now: tuple[str, 
 def _write(
     connection: sa.Connection,
     book: int,
-    new: Iterable[tuple[str, Seat]],
+    new: Sequence[Mapping[str, Any]],
     gone: Iterable[sa.Row[Any]],
     updates: list[dict[str, Any]],
 ) -> None:
-    rows = [
-        {
-            "book_id": book,
-            "account_id": account,
-            "am_id": seat.am_id,
-            "csm_id": seat.csm_id,
-            "seen_am": seat.am_id,
-            "seen_csm": seat.csm_id,
-            "traits": seat.traits,
-            "version": 1,
-        }
-        for account, seat in new
-    ]
-    if rows:
-        connection.execute(accounts.insert(), rows)
+    if new:
+        connection.execute(accounts.insert(), new)
     for row in gone:
         connection.execute(accounts.delete().where(*_at(book, row.account_id)))
     if updates:
@@ -179,9 +198,8 @@ def _replace_people(work: Work, book: int, new: Mapping[tuple[str, str], Person]
 
 def accounts_of(connection: sa.Connection, book: int, ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
     """The rows of some accounts by id; those that are gone are left out."""
-    wanted, found = sorted(set(ids)), {}
-    for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
+    found = {}
+    for part in in_parts(ids):
         rows = connection.execute(sa.select(accounts).where(_at(book, "")[0], accounts.c.account_id.in_(part)))
         found.update({row.account_id: row for row in rows})
     return found

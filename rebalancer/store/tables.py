@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -268,3 +270,14 @@ ledger = Table(
 
 APPEND_ONLY = ("events", "history", "approvals")
 """Tables of which no row is ever changed or deleted; a trigger refuses it."""
+
+
+AT_ONCE = 500
+"""Ids in one IN list; SQLite takes no endless ones."""
+
+
+def in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Ids in order, so many at once as a query takes."""
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), AT_ONCE):
+        yield wanted[start : start + AT_ONCE]
