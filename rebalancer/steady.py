@@ -27,16 +27,25 @@ DISRUPTION = 1
 
 @dataclass(frozen=True)
 class Standing:
-    """A plan that was proposed and stands: by account the AM and the CSM it is to have. `worse` is the share by which
-    its disruption may exceed the least before it is given up.
+    """A plan that was proposed and stands: by account the AM and the CSM it is to have.
+
+    `worse` is the share by which the disruption of a plan that keeps some of it may exceed the least. `was` is its own
+    disruption as a multiple of the least when it was proposed: it is given up once that is more than `worse` higher.
     """
 
     moves: Mapping[str, tuple[str, str]]
     worse: float
+    was: float = 1.0
+
+    @property
+    def most(self) -> float:
+        """Its disruption, as a multiple of the least, from which it is given up."""
+        return (1 + self.worse) * min(max(1.0, self.was), 1 + self.worse)
 
     def record(self) -> dict[str, object]:
         """What a run notes of it, since the plan depends on it."""
-        return {"worse": self.worse, "moves": {account: list(seat) for account, seat in sorted(self.moves.items())}}
+        moves = {account: list(seat) for account, seat in sorted(self.moves.items())}
+        return {"worse": self.worse, "was": self.was, "moves": moves}
 
 
 Search = Callable[[Problem], Outcome]
@@ -45,13 +54,14 @@ Search = Callable[[Problem], Outcome]
 def steadied(formulation: Formulation, outcome: Outcome, standing: Standing, search: Search) -> Outcome:
     """The outcome with the plan that stands, else with as much of it as is still needed, else as it was.
 
-    Either has to be legal and, in disruption, within `worse` of the plan found.
+    Either has to be legal. The plan that stands is kept until it is more than `worse` further from the least than when
+    it was proposed, so that noise takes nothing back; what keeps a part of it has to be within `worse` of the least.
     """
     problem = formulation.problem
     if not outcome.legal or not standing.moves or not _changes(problem, outcome.chosen):
         return outcome
     whole = chosen_arcs(formulation, _frame(formulation.snapshot, standing.moves))
-    if _good_enough(problem, whole, outcome, standing):
+    if _good_enough(problem, whole, outcome, standing.most):
         return _with(problem, outcome, whole, "The open proposal is kept")
     wanted = _still_wanted(formulation, standing, whole)
     found = keeping(problem, wanted, outcome, standing, search)
@@ -73,11 +83,12 @@ def _frame(snapshot: Snapshot, moves: Mapping[str, tuple[str, str]]) -> pd.DataF
     return pd.DataFrame(seats, columns=["account_id", "to_am", "to_csm"])
 
 
-def _good_enough(problem: Problem, chosen: np.ndarray, outcome: Outcome, standing: Standing) -> bool:
+def _good_enough(problem: Problem, chosen: np.ndarray, outcome: Outcome, most: float) -> bool:
+    """The plan is legal and its disruption at most so many times the least."""
     if (chosen < 0).any() or not problem.is_complete(chosen):
         return False
     values, least = problem.values(chosen), outcome.levels[DISRUPTION].value
-    return values[0] == 0 and values[DISRUPTION] <= least * (1 + standing.worse)
+    return values[0] == 0 and values[DISRUPTION] <= least * most
 
 
 def _with(problem: Problem, outcome: Outcome, chosen: np.ndarray, what: str) -> Outcome:
@@ -193,7 +204,7 @@ class _Keeper:
             found = self.search(replace(problem, levels=levels)).chosen
         except (NoLegalPlan, NoPlanInTime):
             return None
-        return found if _good_enough(problem, found, self.outcome, self.standing) else None
+        return found if _good_enough(problem, found, self.outcome, 1 + self.standing.worse) else None
 
 
 TRIES = 24

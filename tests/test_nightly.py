@@ -1,21 +1,34 @@
 """A night: what it proposes, what it leaves alone, and what it leaves in the store. On SQLite and on PostgreSQL."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 import sqlalchemy as sa
 from nightly_books import ACCOUNTS, AMS, QUIET, Nights, with_arr, with_owners
-from stores import as_approver, content, postgresql_store, sqlite_store
+from stores import as_approver, content, plan_of, postgresql_store, sqlite_store
 
 import rebalancer as rb
 from rebalancer.errors import Busy
 from rebalancer.nightly.answers import Wanted
+from rebalancer.nightly.knowledge import known_of
 from rebalancer.nightly.lock import night_lock
 from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
 from rebalancer.nightly.statuses import worst
-from rebalancer.store import apply, approve, audit, list_proposals, open_store, owners, reject, show, submit
+from rebalancer.store import (
+    apply,
+    approve,
+    audit,
+    list_proposals,
+    open_store,
+    owners,
+    reject,
+    show,
+    submit,
+    submit_plan,
+)
 from rebalancer.store.tables import clocks, events, metadata, night_books, nights
 from rebalancer.store.watching import books_of_day
 
@@ -161,6 +174,14 @@ def test_a_proposal_that_became_illegal_is_replaced(made):
     assert second.answer.status == "proposed"
     assert states(made) == {first.proposal_id: "superseded", second.proposal_id: "open"}
     assert target not in moves_of(made, second.proposal_id).values()
+
+
+@pytest.mark.parametrize(("level", "was"), [({"value": 104, "bound": 100}, 1.04), ({"value": 104, "bound": None}, 1.0)])
+def test_a_night_knows_how_far_from_the_least_the_open_proposal_was(made, level, was):
+    told = json.dumps({"levels": [{"name": "overload", "value": 0, "bound": 0}, {"name": "disruption", **level}]})
+    submit_plan(made.store, replace(plan_of({"A-1": "M-2"}), record=told), book="north", now=made.now)
+    with made.store.reading() as connection:
+        assert known_of(connection, "north").live.was == was
 
 
 def test_what_was_applied_is_the_baseline_until_the_file_shows_it(made):

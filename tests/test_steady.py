@@ -103,6 +103,23 @@ def test_a_plan_that_is_clearly_worse_is_given_up(book, best):
     assert again(book, seats(other), worse=max(0.0, share - 0.001)).value < other.value
 
 
+def test_a_plan_that_was_worse_than_the_least_from_the_start_is_given_up_once_it_is_clearly_worse_than_it_was(
+    book, best
+):
+    other = without_the_first_move(book, best)
+    was = other.value / best.value
+    assert was > 1.01
+
+    def value(worse, was):
+        standing = Standing(seats(other), worse, was)
+        return rb.propose(book, standing=standing, **HOW).value
+
+    enough = was**0.5 - 1 + 0.001
+    assert value(enough, was) == other.value
+    assert value(enough, 1.0) < other.value
+    assert value(enough - 0.002, was) < other.value
+
+
 def test_what_is_still_needed_stays_when_a_part_can_not(book, best):
     """The AM who takes most gets an account from outside and has no room for all of it any more."""
     moves = seats(best)

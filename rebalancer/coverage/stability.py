@@ -13,8 +13,9 @@ from rebalancer.coverage.section import Section, Share
 class Stability(Section):
     """How much worse than the best an open proposal may get, and what has to be clear before anything is proposed.
 
-    `worse`: share of the disruption; `tier_margin`: share of a tier's edge by which the ARR has to be beyond it before
-    a derived tier changes; `nights`: days on which a book has to be above its trigger before it is proposed for.
+    `worse`: share of the disruption, against the least, beyond what it was; `tier_margin`: share of a tier's edge by
+    which the ARR has to be beyond it before a derived tier changes; `nights`: days on which a book has to be above its
+    trigger before it is proposed for.
     """
 
     worse: Share = Decimal("0.05")

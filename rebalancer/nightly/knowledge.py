@@ -61,7 +61,7 @@ class LiveMove:
 @dataclass(frozen=True)
 class Live:
     """The live proposal of a book. `approved_until` is when the first of its approvals ends, empty without any; `scope`
-    that of its run.
+    that of its run, `was` the disruption of its run as a multiple of the least that was proven.
     """
 
     proposal_id: str
@@ -69,6 +69,7 @@ class Live:
     scope: str
     approved_until: str
     moves: Mapping[str, LiveMove]
+    was: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,22 @@ def _live(connection: sa.Connection, book: int) -> Live | None:
     query = query.outerjoin(approvals, approvals.c.event_seq == moves.c.approval).outerjoin(accounts, known)
     rows = connection.execute(query.where(of_it).order_by(moves.c.account_id)).all()
     ends = [move.expires_at for move in rows if move.decision == "approved"]
+    record = record_of(connection, book, row.run_id)
     return Live(
         row.proposal_id,
         row.state,
-        str(record_of(connection, book, row.run_id).get("scope", "")),
+        str(record.get("scope", "")),
         min(ends, default=""),
         {move.account_id: _live_move(move) for move in rows},
+        _was(record),
     )
+
+
+def _was(record: Mapping[str, Any]) -> float:
+    """The disruption of a run as a multiple of its bound; 1 where nothing was proven."""
+    levels = {level["name"]: level for level in record.get("levels", ())}
+    value, bound = (levels.get("disruption", {}).get(name) for name in ("value", "bound"))
+    return float(value / bound) if value and bound else 1.0
 
 
 def _live_move(row: sa.Row[Any]) -> LiveMove:

@@ -31,7 +31,7 @@ def standing_of(live: Live | None, snapshot: Snapshot) -> Standing | None:
         return None
     known: Mapping[str, object] = snapshot.ams.of_person
     moves = {name: seat for name, seat in intact(live, snapshot.book).items() if seat[0] in known}
-    return Standing(moves, float(snapshot.model.stability.worse)) if moves else None
+    return Standing(moves, float(snapshot.model.stability.worse), live.was) if moves else None
 
 
 def can_wait(live: Live, snapshot: Snapshot, seen: Observed, now: datetime) -> bool:
