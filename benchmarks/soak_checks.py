@@ -26,7 +26,7 @@ Move = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Live:
-    """The live proposal of a book and its moves by account. `least`: the price that its run proves to be the least."""
+    """The live proposal of a book and its moves by account. `least`: the bound of its run; no plan costs less."""
 
     proposal_id: str
     state: str
@@ -44,13 +44,13 @@ class BookTruth:
     the last view; the accounts and AMs that planners decided on since; and the nights of rejected moves.
 
     `late` are owners that the file may show of an account for which it is behind, oldest first; `aside` is what is
-    known of such accounts while the file leaves them out: owner, owner seen, late ones.
+    known of accounts while the file leaves them out: owner, owner seen, late ones, tier.
     """
 
     owner: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     late: dict[str, list[str]] = field(default_factory=dict)
-    aside: dict[str, tuple[str, str, list[str]]] = field(default_factory=dict)
+    aside: dict[str, tuple[str, str, list[str], int]] = field(default_factory=dict)
     tier: dict[str, int] = field(default_factory=dict)
     clocks: Clocks = field(default_factory=Clocks)
     view: View | None = None
@@ -66,7 +66,9 @@ class BookTruth:
             self._leave_out(account)
         for account, one in shown.items():
             if account in self.aside:
-                self.owner[account], self.seen[account], self.late[account] = self.aside.pop(account)
+                self.owner[account], self.seen[account], self.late[account], self.tier[account] = self.aside.pop(
+                    account
+                )
             self._show(account, one.owner)
             self.tier[account] = tier_of(one.arr, self.tier.get(account))
         units = {
@@ -84,11 +86,8 @@ class BookTruth:
         )
 
     def _leave_out(self, account: str) -> None:
-        owner, seen = self.owner.pop(account), self.seen.pop(account)
         late = self.late.pop(account, [])
-        if owner != seen:
-            self.aside[account] = (owner, seen, late)
-        del self.tier[account]
+        self.aside[account] = (self.owner.pop(account), self.seen.pop(account), late, self.tier.pop(account))
 
     def _show(self, account: str, am: str) -> None:
         late, owner = self.late.get(account, []), self.owner.get(account)
@@ -252,7 +251,7 @@ class GivenUp:
     """What became of a proposal that another one replaced, and whether it could have been kept.
 
     `faults` are what would not be legal of its moves today; `ratio` is their price against that of the new ones.
-    Where the run of the new ones proves no least price, their own counts as the least.
+    Where the run of the new ones has no bound, their own price counts as the least.
     """
 
     def __init__(self, view: View, old: Live, new: Live | None) -> None:

@@ -8,15 +8,15 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from rebalancer.book import Book
 from rebalancer.coverage import CoverageModel, Measure, Scope, load_model
-from rebalancer.engine import Options, Progress, Stop, solve_scattered, warm_up
+from rebalancer.engine import Options, Outcome, Progress, Stop, solve_scattered, warm_up
 from rebalancer.engine.memory import allowance
 from rebalancer.errors import CheckFailed, Fault, InvalidInput, NoLegalPlan, UsageError, did_you_mean
+from rebalancer.problem import Problem
 from rebalancer.proposal import Proposal
 from rebalancer.record import make_proposal
 from rebalancer.relief import with_relief
@@ -78,7 +78,11 @@ def propose(
     clock.lap("build")
     outcome = solve_scattered(formulation.problem, options, stop, on_progress, executor)
     if standing is not None:
-        search = partial(solve_scattered, options=options, stop=stop, executor=executor)
+
+        def search(problem: Problem, share: float) -> Outcome:
+            less = replace(options, time_limit=options.time_limit * share)
+            return solve_scattered(problem, less, stop, executor=executor)
+
         outcome = steadied(formulation, outcome, standing, search)
     clock.lap("solve")
     clock.laps.update(outcome.spent)

@@ -48,7 +48,8 @@ class Standing:
         return {"worse": self.worse, "was": self.was, "moves": moves}
 
 
-Search = Callable[[Problem], Outcome]
+Search = Callable[[Problem, float], Outcome]
+"""Searches with a share of the time that the first search had."""
 
 
 def steadied(formulation: Formulation, outcome: Outcome, standing: Standing, search: Search) -> Outcome:
@@ -132,15 +133,16 @@ def keeping(
 ) -> np.ndarray | None:
     """A good enough plan with many of the wanted seats, None where none was found that has one.
 
-    Where the least disruption is known, no other wanted seat can be added to those that stay.
+    Where the least disruption is known, and as far as `TRIES` searches tell, no other wanted seat can be added to those
+    that stay.
     """
-    keeper = _Keeper(problem, wanted, outcome, standing, search)
-    if not len(keeper.missing(np.full_like(wanted, -2))):
+    if not (wanted >= 0).any():
         return None
+    keeper = _Keeper(problem, wanted, outcome, standing, search)
     best = keeper.by_price()
     if outcome.levels[DISRUPTION].bound == outcome.levels[DISRUPTION].value:
         best = keeper.grown(best)
-    return best if keeper.stay(best) else None
+    return best if keeper.stays(best).any() else None
 
 
 @dataclass
@@ -153,21 +155,23 @@ class _Keeper:
     standing: Standing
     search: Search
 
-    def stay(self, chosen: np.ndarray) -> int:
-        """How many wanted seats a plan has."""
-        return int(((self.wanted >= 0) & (chosen == self.wanted)).sum())
+    def stays(self, chosen: np.ndarray) -> np.ndarray:
+        """Whether a plan has the wanted seat, by group."""
+        return (self.wanted >= 0) & (chosen == self.wanted)
 
     def missing(self, chosen: np.ndarray) -> np.ndarray:
-        """The groups whose wanted seat a plan does not have."""
-        return np.flatnonzero((self.wanted >= 0) & (chosen != self.wanted))
+        """The groups whose wanted seat a plan does not have, those first for whom it costs least."""
+        groups = np.flatnonzero((self.wanted >= 0) & (chosen != self.wanted))
+        cost = self.problem.levels[DISRUPTION].arc_cost
+        return groups[np.argsort(cost[self.wanted[groups]] - cost[chosen[groups]], kind="stable")]
 
     def by_price(self) -> np.ndarray:
         """First other seats are so dear that all stay that can, then so cheap that all together are within `worse`."""
-        every = self.missing(np.full_like(self.wanted, -2))
+        every = np.flatnonzero(self.wanted >= 0)
         least = self.outcome.levels[DISRUPTION].value
         dearest = int(self.problem.levels[DISRUPTION].arc_cost.max()) + 1
         for price in (dearest, max(1, int(least * self.standing.worse) // len(every))):
-            found = self._searched(every, price)
+            found = self._searched(every, price, 1)
             if found is not None:
                 return found
         return self.outcome.chosen
@@ -175,25 +179,25 @@ class _Keeper:
     def grown(self, best: np.ndarray) -> np.ndarray:
         """The plan with more and more of the missing seats: all of a part of them, else each half of it."""
         parts = [self.missing(best)]
-        forcing = int(self.outcome.levels[DISRUPTION].value * (1 + self.standing.worse)) + 1
         for _ in range(TRIES):
-            if not parts:
+            part = _next_part(parts, self.missing(best))
+            if not len(part):
                 break
-            part = np.intersect1d(parts.pop(), self.missing(best))
-            more = self._with(best, part, forcing) if len(part) else None
+            more = self._grown_by(best, part)
             if more is not None:
                 best = more
             elif len(part) > 1:
                 parts += [part[len(part) // 2 :], part[: len(part) // 2]]
         return best
 
-    def _with(self, best: np.ndarray, part: np.ndarray, forcing: int) -> np.ndarray | None:
-        """A plan with the wanted seats of the best one and of some groups more."""
-        groups = np.union1d(np.flatnonzero((self.wanted >= 0) & (best == self.wanted)), part)
-        found = self._searched(groups, forcing)
-        return found if found is not None and (found[groups] == self.wanted[groups]).all() else None
+    def _grown_by(self, best: np.ndarray, part: np.ndarray) -> np.ndarray | None:
+        """A plan with the wanted seats of the best one and of some groups more: any other would be too dear."""
+        groups = np.union1d(np.flatnonzero(self.stays(best)), part)
+        too_dear = int(self.outcome.levels[DISRUPTION].value * (1 + self.standing.worse)) + 1
+        found = self._searched(groups, too_dear, 1 / TRIES)
+        return found if found is not None and self.stays(found)[groups].all() else None
 
-    def _searched(self, groups: np.ndarray, price: int) -> np.ndarray | None:
+    def _searched(self, groups: np.ndarray, price: int, share: float) -> np.ndarray | None:
         """The best plan where every other seat of these groups costs more; None where it is not good enough."""
         problem, level = self.problem, self.problem.levels[DISRUPTION]
         dearer = np.isin(problem.arc_group, groups)
@@ -201,14 +205,24 @@ class _Keeper:
         dear = replace(level, arc_cost=level.arc_cost + price * dearer)
         levels = (*problem.levels[:DISRUPTION], dear, *problem.levels[DISRUPTION + 1 :])
         try:
-            found = self.search(replace(problem, levels=levels)).chosen
+            found = self.search(replace(problem, levels=levels), share).chosen
         except (NoLegalPlan, NoPlanInTime):
             return None
         return found if _good_enough(problem, found, self.outcome, 1 + self.standing.worse) else None
 
 
 TRIES = 24
-"""Searches for one more wanted seat, or several, at most."""
+"""Searches for one more wanted seat, or several, at most. All of them together have the time of the first search."""
+
+
+def _next_part(parts: list[np.ndarray], missing: np.ndarray) -> np.ndarray:
+    """The last part without what is not missing any more; an empty one where nothing is left."""
+    while parts:
+        last = parts.pop()
+        part = last[np.isin(last, missing)]
+        if len(part):
+            return part
+    return missing[:0]
 
 
 def _kept(formulation: Formulation, chosen: np.ndarray, standing: Standing) -> int:

@@ -153,11 +153,32 @@ def test_some_moves_stay_though_no_price_parts_them(worse, stay):
     assert (0 if found is None else sum(arc in found for arc in (1, 3, 5))) == stay
 
 
-def kept_of(disruption, worse):
-    """The plan that keeps of the second arcs of three groups what it can."""
-    problem = problem_of([2, 2, 2], disruption)
-    outcome, standing = solve(problem, ONE), Standing({}, worse)
-    found = keeping(problem, np.array([1, 3, 5]), outcome, standing, lambda one: solve(one, ONE))
+@pytest.mark.parametrize("cheap", [0, 7, 19])
+def test_the_move_that_costs_least_stays_among_many_that_can_not(cheap):
+    extra = [3 if group == cheap else 100 for group in range(20)]
+    found = kept_of([cost for group in range(20) for cost in (50, 50 + extra[group])], 0.05)
+    assert [group for group in range(20) if found[group] == 2 * group + 1] == [cheap]
+
+
+def test_further_searches_share_the_time_of_the_first():
+    shares = []
+    kept_of([cost for _ in range(40) for cost in (50, 150)], 0.01, shares)
+    assert shares[:2] == [1, 1]
+    assert sum(shares[2:]) == pytest.approx(1)
+
+
+def kept_of(disruption, worse, shares=None):
+    """The plan that keeps of the second arcs of some groups what it can; the shares of the time of its searches."""
+    groups = len(disruption) // 2
+    problem = problem_of([2] * groups, disruption)
+
+    def search(one, share):
+        if shares is not None:
+            shares.append(share)
+        return solve(one, ONE)
+
+    wanted = np.arange(1, 2 * groups, 2)
+    found = keeping(problem, wanted, solve(problem, ONE), Standing({}, worse), search)
     return None if found is None else found.tolist()
 
 

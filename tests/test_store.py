@@ -1,7 +1,9 @@
 """The store: proposals from submission to undo, on SQLite and on PostgreSQL."""
 
+from dataclasses import replace
+
 import pytest
-from stores import OWNERS, START, as_approver, content, later, plan_of, submitted
+from stores import OWNERS, START, as_approver, content, later, plan_of, submitted, tampered
 
 from rebalancer.errors import InvalidInput, StalePlan, UsageError
 from rebalancer.store import (
@@ -217,6 +219,46 @@ def test_a_file_that_shows_neither_what_it_did_nor_what_was_applied_is_a_change(
     moved(store, {"A-1": "M-2"}, {**OWNERS, "A-1": "M-3"})
     shown(store, OWNERS, 17)  # M-1 was shown before the change by hand
     assert ams(store)["A-1"] == "M-1"
+
+
+def test_a_change_by_hand_of_one_side_is_one_while_the_other_side_waits(store):
+    """The AM is settled at M-2 when the CSM moves; then somebody puts the AM back."""
+    start = {**OWNERS, "A-1": "M-1 + C-1"}
+    shown(store, start, 15)
+    moved(store, {"A-1": "M-2"}, start)
+    shown(store, {**start, "A-1": "M-2 + C-1"}, 16)
+    plan = plan_of({"A-1": "M-2"}, {**start, "A-1": "M-2 + C-1"}, "run of the CSM")
+    to_c2 = replace(plan, moves=tuple({**move, "to_csm": "C-2"} for move in plan.moves))
+    proposal = submit_plan(store, to_c2, observe=False, now=START).proposal_id
+    approved(store, proposal)
+    apply(store, proposal, now=START)
+    shown(store, start, 17)
+    assert owners(store, "main")["A-1"] == ("M-1", "C-2")
+    assert audit(store).ok
+
+
+def test_an_account_that_is_back_after_more_than_thirty_days_starts_anew(store):
+    rest = {account: am for account, am in OWNERS.items() if account != "A-1"}
+    shown(store, OWNERS, 15)
+    moved(store, {"A-1": "M-2"}, OWNERS)
+    shown(store, rest, 16)
+    submit_plan(store, plan_of({}, {**rest, "A-2": "M-3"}, "run of March", day="2026-03-01"), now=START)
+    submit_plan(store, plan_of({}, OWNERS, "run of the day after", day="2026-03-02"), now=START)
+    assert ams(store) == OWNERS
+    assert audit(store).ok
+
+
+def test_undo_leaves_out_an_account_that_was_gone_before_stores_noted_what_was_known(store):
+    shown(store, OWNERS, 15)
+    proposal = submitted(store, owners=OWNERS)
+    approved(store, proposal)
+    apply(store, proposal, now=START)
+    shown(store, {account: am for account, am in OWNERS.items() if account != "A-1"}, 16)
+    where = "WHERE body LIKE '%absent%'"
+    tampered(store, f"UPDATE events SET body = replace(body, '\"absent\"', '\"before\"') {where}")
+    shown(store, OWNERS, 17)
+    done = undo(store, proposal, now=START)
+    assert (done.moves, len(done.left_out)) == (1, 1)
 
 
 def test_an_account_that_a_file_leaves_out_for_a_night_goes_on_as_it_was(store):

@@ -61,12 +61,12 @@ def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.D
     place = {account: index for index, account in enumerate(accounts["account_id"]) if account in targets}
     for account, at in place.items():
         target = targets[account]
-        sides = (("owner", "owner_since", target.shown_ams, target.am_id),
-                 ("csm", "csm_since", target.shown_csms, target.csm_id))  # fmt: skip
-        for column, since, earlier, now in sides:
+        sides = (("owner", target.shown_ams, target.am_id, target.am_since),
+                 ("csm", target.shown_csms, target.csm_id, target.csm_since))  # fmt: skip
+        for column, earlier, now, since in sides:
             if accounts.at[at, column] != now and accounts.at[at, column] in earlier:
                 accounts.at[at, column] = now
-                accounts.at[at, since] = pd.Timestamp(target.since)
+                accounts.at[at, f"{column}_since"] = pd.Timestamp(since)
     return accounts
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from rebalancer.insight.trigger_clock import State
 from rebalancer.nightly.clocks import load_clocks
-from rebalancer.store.lagging import Owned, earlier_of, left_out, waits
+from rebalancer.store.lagging import Absent, Earlier, Owned, absent_of, earlier_of, waits
 from rebalancer.store.lifecycle import LIVE
 from rebalancer.store.proposals import record_of
 from rebalancer.store.tables import accounts, approvals, books, events, locks, moves, night_books, proposals
@@ -27,8 +27,9 @@ class Target:
     shown_csms: tuple[str, ...]
     am_id: str
     csm_id: str
-    since: str
-    """The day on which it was applied."""
+    am_since: str
+    csm_since: str
+    """The days on which they were applied."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,12 @@ def known_of(connection: sa.Connection, name: str) -> Knowledge:
     if row is None:
         return Knowledge(nights=_nights(connection, name))
     book = int(row.book_id)
+    absent = absent_of(connection, book, row.as_of)
     return Knowledge(
         seq=newest_event(connection, name),
-        targets=_targets(connection, book),
+        targets=_targets(connection, book, absent),
         refusals=_refusals(connection, book),
-        tiers=_tiers(connection, book),
+        tiers={**{account: one.tier for account, one in absent.items() if one.tier}, **_tiers(connection, book)},
         clocks=load_clocks(connection, book),
         live=_live(connection, book),
         nights=_nights(connection, name),
@@ -110,16 +112,17 @@ def newest_event(connection: sa.Connection, name: str) -> int:
     return connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.book == name)).scalar_one() or 0
 
 
-def _targets(connection: sa.Connection, book: int) -> dict[str, Target]:
+def _targets(connection: sa.Connection, book: int, absent: Mapping[str, Absent]) -> dict[str, Target]:
     differs = sa.or_(accounts.c.am_id != accounts.c.seen_am, accounts.c.csm_id != accounts.c.seen_csm)
     rows = connection.execute(sa.select(accounts).where(accounts.c.book_id == book, differs))
-    waiting: dict[str, Owned] = {name: one for name, one in left_out(connection, book).items() if waits(one)}
+    waiting: dict[str, Owned] = {name: one for name, one in absent.items() if waits(one)}
     waiting.update({row.account_id: row for row in rows})
     late = earlier_of(connection, book, waiting.values())
-    return {
-        name: Target(late[name].ams, late[name].csms, row.am_id, row.csm_id, late[name].since)
-        for name, row in waiting.items()
-    }
+    return {name: _target(row, late[name]) for name, row in waiting.items()}
+
+
+def _target(row: Owned, late: Earlier) -> Target:
+    return Target(late.ams, late.csms, row.am_id, row.csm_id, late.am_since, late.csm_since)
 
 
 def _refusals(connection: sa.Connection, book: int) -> dict[str, tuple[Refusal, ...]]:

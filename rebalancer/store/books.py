@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from rebalancer.errors import UsageError, printable
 from rebalancer.store.events import append
-from rebalancer.store.lagging import Earlier, Owned, earlier_of, kept_of, left_out, waits
+from rebalancer.store.lagging import Absent, Earlier, Owned, absent_of, earlier_of, kept_of, waits
 from rebalancer.store.plan import Observed, Person, Seat
 from rebalancer.store.store import Work
 from rebalancer.store.tables import accounts, books, in_parts, people, runs
@@ -35,8 +35,8 @@ def observe_book(work: Work, name: str, seen: Observed, *, newest: bool = False)
     """Take in what a file shows of a book, and hand back its number.
 
     A file that is older than the newest one is not taken in; `newest` says that of this day there is no newer one. An
-    owner counts as changed where the
-    file differs from the file before and from all that was applied since: the file may show only a part of that yet.
+    owner counts as changed where the file differs from the file before and from all that was applied since: the file
+    may show only a part of that yet.
     """
     row = work.connection.execute(sa.select(books).where(books.c.name == name)).first()
     if row is None:
@@ -45,7 +45,7 @@ def observe_book(work: Work, name: str, seen: Observed, *, newest: bool = False)
     if newest or not _is_older(work, row, seen):
         known = _known(work.connection, book)
         _refuse_another(name, known, seen)
-        _take_in(work, book, name, known, seen)
+        _take_in(work, book, name, known, seen, row.as_of)
         _replace_people(work, book, seen.people)
         values = {"as_of": seen.day, "accounts_sha256": seen.accounts_sha256}
         work.connection.execute(books.update().where(books.c.book_id == book).values(values))
@@ -83,9 +83,11 @@ def _refuse_another(name: str, known: Mapping[str, Any], seen: Observed) -> None
         )
 
 
-def _take_in(work: Work, book: int, name: str, known: Mapping[str, sa.Row[Any]], seen: Observed) -> None:
-    """Write what is new, changed and gone, and note it as one event."""
-    new = _arrived(work.connection, book, known, seen.seats)
+def _take_in(
+    work: Work, book: int, name: str, known: Mapping[str, sa.Row[Any]], seen: Observed, as_of: str = ""
+) -> None:
+    """Write what is new, changed and gone since the file of the day `as_of`, and note it as one event."""
+    new = _arrived(work.connection, book, known, seen.seats, as_of)
     gone = [row for account, row in known.items() if account not in seen.seats]
     updates, changes = [], [*map(_added, new), *map(_gone, gone)]
     there = [row for account, row in known.items() if account in seen.seats]
@@ -98,26 +100,27 @@ def _take_in(work: Work, book: int, name: str, known: Mapping[str, sa.Row[Any]],
     _write(work.connection, book, new, gone, updates)
     if changes or not known:
         rows = [{**change, "book_id": book} for change in changes]
-        left = kept_of(gone)
-        body = {"day": seen.day, "accounts": len(seen.seats), **({"left": left} if left else {})}
+        absent = kept_of(gone)
+        body = {"day": seen.day, "accounts": len(seen.seats), **({"absent": absent} if absent else {})}
         append(work, "observed", body, book=name, changes=rows)
 
 
 def _arrived(
-    connection: sa.Connection, book: int, known: Mapping[str, Any], seats: Mapping[str, Seat]
+    connection: sa.Connection, book: int, known: Mapping[str, Any], seats: Mapping[str, Seat], as_of: str
 ) -> list[dict[str, Any]]:
     """The rows of accounts that the file before did not have. One that was there before goes on as it was."""
     new = {account: seat for account, seat in seats.items() if account not in known}
-    left = left_out(connection, book, new) if known else {}
-    late = earlier_of(connection, book, filter(waits, left.values()))
-    rows = []
-    for account, seat in new.items():
-        was = left.get(account)
-        row = {"book_id": book, "account_id": account, **_seat(was, seat, late.get(account)), "version": 1}
-        if was is not None:
-            row["version"] = was.version + ((row["am_id"], row["csm_id"]) != (was.am_id, was.csm_id))
-        rows.append(row)
-    return rows
+    absent = absent_of(connection, book, as_of, new) if known else {}
+    late = earlier_of(connection, book, filter(waits, absent.values()))
+    return [_row(book, account, seat, absent.get(account), late.get(account)) for account, seat in new.items()]
+
+
+def _row(book: int, account: str, seat: Seat, was: Absent | None, late: Earlier | None) -> dict[str, Any]:
+    row = {"book_id": book, "account_id": account, **_seat(was, seat, late), "version": 1, "tier": ""}
+    if was is not None:
+        changed = (row["am_id"], row["csm_id"]) != (was.am_id, was.csm_id)
+        row.update(version=was.version + changed, tier=was.tier)
+    return row
 
 
 def _may_lag(row: Owned, seat: Seat) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -276,7 +277,10 @@ AT_ONCE = 500
 """Ids in one IN list; SQLite takes no endless ones."""
 
 
-def in_parts(ids: Iterable[str]) -> Iterator[list[str]]:
+Id = TypeVar("Id", int, str)
+
+
+def in_parts(ids: Iterable[Id]) -> Iterator[list[Id]]:
     """Ids in order, so many at once as a query takes."""
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), AT_ONCE):
