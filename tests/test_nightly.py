@@ -134,9 +134,23 @@ def test_a_derived_tier_holds_until_the_arr_is_five_percent_beyond_its_edge(made
                        (106_000, "enterprise")):  # fmt: skip
         made.write("south", with_arr(QUIET, lambda account, now, arr=arr: arr if account == "A-06" else now))
         made.night(days=1)
-        with made.store.reading() as connection:
-            query = sa.text("SELECT tier FROM accounts WHERE account_id = 'A-06'")
-            assert connection.execute(query).scalar_one() == units, arr
+        assert tier_of(made, "A-06") == units, arr
+
+
+def test_a_derived_tier_holds_where_the_file_leaves_the_account_out_for_a_night(made):
+    made.write("south", QUIET)
+    made.night()
+    lower = with_arr(QUIET, lambda account, now: 98_000 if account == "A-06" else now)
+    for accounts in ("\n".join(line for line in QUIET.splitlines() if "A-06" not in line) + "\n", lower):
+        made.write("south", accounts)
+        assert made.one(days=1, name="south").answer.status == "no_change"
+    assert tier_of(made, "A-06") == "enterprise"
+
+
+def tier_of(made, account):
+    with made.store.reading() as connection:
+        query = sa.text("SELECT tier FROM accounts WHERE account_id = :account")
+        return connection.execute(query, {"account": account}).scalar_one()
 
 
 def test_an_open_proposal_that_is_no_longer_needed_is_withdrawn(made):
