@@ -26,11 +26,14 @@ Move = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Live:
-    """The live proposal of a book and its moves by account. `least`: the bound of its run; no plan costs less."""
+    """The live proposal of a book and its moves by account. `price` is the disruption that its run tells, `least` the
+    bound of it: no plan costs less.
+    """
 
     proposal_id: str
     state: str
     moves: dict[str, Move]
+    price: int | None = None
     least: int | None = None
 
     def standing(self) -> dict[str, str]:
@@ -130,14 +133,14 @@ def live_proposals(store: Store) -> dict[str, Live]:
     with store.reading() as connection:
         for row in connection.execute(query.where(proposals.c.state.in_(LIVE), proposals.c.undoes == "")):
             if row.name not in found:
-                found[row.name] = Live(row.proposal_id, row.state, {}, _least(row.record))
+                found[row.name] = Live(row.proposal_id, row.state, {}, *_told(row.record))
             found[row.name].moves[row.account_id] = (row.from_am, row.to_am, row.decision)
     return found
 
 
-def _least(record: str) -> int | None:
-    found: int | None = next(level["bound"] for level in json.loads(record)["levels"] if level["name"] == "disruption")
-    return found
+def _told(record: str) -> tuple[int, int | None]:
+    level = next(level for level in json.loads(record)["levels"] if level["name"] == "disruption")
+    return level["value"], level["bound"]
 
 
 @dataclass
@@ -207,6 +210,10 @@ class Checks:
         """A new proposal is legal, and has no move that was rejected."""
         for fault in view.faults(live.standing()):
             self.wrong("illegal", book, f"{live.proposal_id}: {fault}")
+        if live.price is not None and live.price != view.price(live.standing()):
+            self.wrong(
+                "price", book, f"{live.proposal_id}: {live.price:,} dollars, not {view.price(live.standing()):,}"
+            )
         for account, (origin, to, _) in live.moves.items():
             for name in (f"{account} {to}", f"{account} {origin} away"):
                 night = truth.rejected.get(name, -1_000)

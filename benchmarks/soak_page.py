@@ -141,6 +141,7 @@ KINDS = {
     "rejected": "rejected moves proposed again within 90 days",
     "not_proposed": "nights without a proposal where there was something to cure",
     "illegal": "proposals that break a limit",
+    "price": "proposals whose price is not that of their moves",
     "table": "owners and tiers in the store that are not the true ones",
     "status": "books with an unexpected status",
     "exit_code": "nights with another exit code than that of their worst book",

@@ -86,7 +86,7 @@ class View:
 
     def price(self, moves: Iterable[str]) -> int:
         """Dollars at risk of moving these accounts; those without an owner cost nothing."""
-        return sum(self.cost[account] for account in moves if not self.homeless(account))
+        return sum(self.cost[account] for account in moves if self.owner[account])
 
 
 @dataclass

@@ -194,7 +194,7 @@ class _Keeper:
         """A plan with the wanted seats of the best one and of some groups more: any other would be too dear."""
         groups = np.union1d(np.flatnonzero(self.stays(best)), part)
         too_dear = int(self.outcome.levels[DISRUPTION].value * (1 + self.standing.worse)) + 1
-        found = self._searched(groups, too_dear, 1 / TRIES)
+        found = self._searched(groups, too_dear, SHARE)
         return found if found is not None and self.stays(found)[groups].all() else None
 
     def _searched(self, groups: np.ndarray, price: int, share: float) -> np.ndarray | None:
@@ -212,7 +212,10 @@ class _Keeper:
 
 
 TRIES = 24
-"""Searches for one more wanted seat, or several, at most. All of them together have the time of the first search."""
+"""Searches for one more wanted seat, or several, at most."""
+
+SHARE = 1 / 4
+"""Share of the time of the first search that each of them has."""
 
 
 def _next_part(parts: list[np.ndarray], missing: np.ndarray) -> np.ndarray:

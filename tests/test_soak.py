@@ -211,6 +211,13 @@ def test_a_rejected_move_and_an_illegal_plan_are_found():
     }
 
 
+def test_a_proposal_that_tells_another_price_than_that_of_its_moves_is_found():
+    assert checked(None, replace(NEW, price=1_020), view(), decided=("x",))[0] == set()
+    assert checked(None, replace(NEW, price=1_021), view(), decided=("x",))[0] == {"price"}
+    left = view(left=frozenset({"M-1"}), owner={"A-2": "M-1", "A-3": "M-3", "A-4": "M-2"})
+    assert checked(None, replace(NEW, price=1_020), left, decided=("x",))[0] == set()
+
+
 def test_the_store_is_flat_and_straight_only_where_it_is():
     assert soak_page.flatness([100.0] * 40)["change"] == 0
     assert soak_page.flatness([100.0 + night for night in range(40)])["change"] > soak_page.FLAT

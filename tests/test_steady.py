@@ -160,11 +160,11 @@ def test_the_move_that_costs_least_stays_among_many_that_can_not(cheap):
     assert [group for group in range(20) if found[group] == 2 * group + 1] == [cheap]
 
 
-def test_further_searches_share_the_time_of_the_first():
+def test_all_searches_together_have_at_most_nine_times_the_time_of_the_first():
     shares = []
     kept_of([cost for _ in range(40) for cost in (50, 150)], 0.01, shares)
-    assert shares[:2] == [1, 1]
-    assert sum(shares[2:]) == pytest.approx(1)
+    assert len(shares) == 26
+    assert 1 + sum(shares) == 9
 
 
 def kept_of(disruption, worse, shares=None):
