@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import PurePosixPath
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
 from rebalancer.store import audit
 from rebalancer.store.tables import metadata
+from rebalancer.swap import MADE_HERE, MARKER, begin, discard
 
 BOOKS = 8
 TIMES = {"at", "seconds", "hash", "previous", "started_at", "ended_at", "holder", "jobs", "head_hash", "head_at",
@@ -38,8 +40,13 @@ def worked_off(made, **how):
     return nightly(made.store, find_books(str(made.root)), wanted, now=made.now, **how)
 
 
-def bytes_of_runs(made):
-    return {name: data for name, data in bytes_of(made.out).items() if not name.endswith("timings.json")}
+def bytes_of_runs(out, *, killed=False):
+    """The bytes of every file; where a writer was killed, without the directory in the making that it may leave."""
+    found = {name: data for name, data in bytes_of(out).items() if not name.endswith("timings.json")}
+    left = {name.removesuffix(f"/{MARKER}") for name in found if name.endswith(f"/{MARKER}")}
+    assert len(left) <= killed, "one writer is killed, and no other leaves anything"
+    assert all(MADE_HERE.fullmatch(PurePosixPath(name).name) for name in left)
+    return {name: data for name, data in found.items() if not name.startswith(tuple(f"{one}/" for one in left))}
 
 
 def rows_of(made):
@@ -58,13 +65,13 @@ def rows_of(made):
 def in_one_place(tmp_path_factory):
     made = with_books(tmp_path_factory.mktemp("one"))
     worked_off(made, workers=made.executor)
-    return bytes_of_runs(made), rows_of(made)
+    return bytes_of_runs(made.out), rows_of(made)
 
 
-def same_as(made, reference):
+def same_as(made, reference, *, killed=False):
     runs, rows = reference
     assert len({name.split("/")[0] for name in runs}) == BOOKS - 2
-    assert bytes_of_runs(made) == runs
+    assert bytes_of_runs(made.out, killed=killed) == runs
     assert rows_of(made) == rows
     assert audit(made.store).ok
 
@@ -73,6 +80,21 @@ def test_processes_give_the_same_bytes(tmp_path, in_one_place):
     made = with_books(tmp_path)
     worked_off(made, jobs=2)
     same_as(made, in_one_place)
+
+
+def test_what_a_killed_writer_leaves_is_no_part_of_the_runs_and_nothing_else_is_left_out(tmp_path):
+    (tmp_path / "b1" / "run").mkdir(parents=True)
+    (tmp_path / "b1" / "run" / "proposal.json").write_bytes(b"{}")
+    whole = bytes_of_runs(tmp_path)
+    left = begin(tmp_path / "b1" / "run")
+    (left / "proposal.json").write_bytes(b"{")
+    assert bytes_of_runs(tmp_path, killed=True) == whole == {"b1/run/proposal.json": b"{}"}
+    with pytest.raises(AssertionError, match="no other leaves anything"):
+        bytes_of_runs(tmp_path)
+    discard(left)
+    assert bytes_of_runs(tmp_path) == whole
+    (tmp_path / "b1" / ".run.new").write_bytes(b"")
+    assert bytes_of_runs(tmp_path, killed=True) != whole
 
 
 class Killer:
@@ -96,7 +118,7 @@ def test_a_process_that_is_killed_midway_changes_nothing(tmp_path, in_one_place)
     made, killer = with_books(tmp_path), Killer(spawned)
     worked_off(made, jobs=2, on_book=killer)
     assert killer.killed is not None
-    same_as(made, in_one_place)
+    same_as(made, in_one_place, killed=True)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +141,7 @@ def test_a_worker_of_a_cluster_that_is_killed_midway_changes_nothing(tmp_path, i
         killer = Killer(lambda: list(workers._client.run(os.getpid).values()))
         worked_off(made, workers=workers, on_book=killer)
     assert killer.killed is not None
-    same_as(made, in_one_place)
+    same_as(made, in_one_place, killed=True)
 
 
 @pytest.mark.long
