@@ -3,6 +3,7 @@
 import pytest
 from helpers import TWO_PODS, about, book_of, excess, formulation_of, messages, problem_of, row_names, row_of, seats
 
+import rebalancer as rb
 from rebalancer.rules.formulation import SEVERAL_SEATS
 from rebalancer.rules.pod_size import pod_size_warnings
 
@@ -106,6 +107,21 @@ def test_a_member_keeps_its_csm_where_the_new_pod_has_it_and_else_takes_the_arcs
     pods = {"csms": "csm_id\nC-1\nC-2\nC-3", "pods": "pod_id,am_id,csm_id\nP-1,E-1,C-1\nP-2,E-2,C-2\nP-3,E-2,C-3"}
     formulation = formulation_of(book_of(accounts, **pods))
     assert family_seats(formulation, "a") == ["a E-1 C-1, b E-1 C-2", "a E-2 C-2, b E-2 C-2", "a E-2 C-3, b E-2 C-2"]
+
+
+@about("families", "exact")
+def test_members_whose_csm_left_may_take_any_of_the_pod_together_in_their_own_book():
+    accounts = "account_id,owner,csm,parent_id\na,E-1,C-1,\nb,E-1,C-1,a"
+    csms = "csm_id,capacity,leaves_on\nC-1,,2025-12-31\nC-2,0.001,\nC-3,,"
+    pods = "pod_id,am_id,csm_id\nP-1,E-1,C-1\nP-1,E-1,C-2\nP-1,E-1,C-3"
+    book = book_of(accounts, csms=csms, pods=pods)
+    assert family_seats(formulation_of(book), "a") == [
+        "a E-1 C-2, b E-1 C-2",
+        "a E-1 C-3, b E-1 C-3",
+        "a E-2 -, b E-2 -",
+    ]
+    plan = rb.propose(book, workers=1).assignments
+    assert plan["to_csm"].tolist() == ["C-3", "C-3"], "C-2 has no room, and losing the AM as well costs more"
 
 
 def test_a_member_whose_csm_left_keeps_its_am_where_the_others_are_assigned_apart():

@@ -109,10 +109,10 @@ class FamilyArcs:
         """The members in one book, once for every CSM that those who can't keep theirs may take."""
         if not self._admits(book, members) or self.snapshot.ams.departed[book]:
             return
-        if all(self.owner[m] == book for m in members):
-            return
         kept = {m: self.csm[m] for m in members if self._keeps(m, book)}
         takers = [m for m in members if m not in kept]
+        if not takers and all(self.owner[m] == book for m in members):
+            return
         choices = self.pod.get(book) or [NONE]
         for csm in choices if takers else [NONE]:
             yield [(m, book, kept.get(m, csm)) for m in members]
