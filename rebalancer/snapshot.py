@@ -23,7 +23,7 @@ from rebalancer.global_accounts import gam_of, led_families
 from rebalancer.holds import AE_ROLE, UNKNOWN, Holds, ae_holds
 from rebalancer.locks import AUTOMATIC, changed_recently, lock_reasons
 from rebalancer.people import NONE, Ams, least, read_ams, share_of
-from rebalancer.refusals import refused_books
+from rebalancer.refusals import refused_books, refused_csms
 from rebalancer.tables import TIERS
 from rebalancer.units import HUNDREDTHS, coverage_units, step_index, tier_codes
 
@@ -56,6 +56,8 @@ class Accounts:
     assign_csm: np.ndarray
     refused: np.ndarray
     """Rows (account, book), distinct and sorted: the books that an account must not newly be given to."""
+    refused_csm: np.ndarray
+    """The same of CSMs, rows (account, CSM); none without pods."""
     family: np.ndarray
     profile: np.ndarray
     """Which of `Snapshot.profiles` the account has; eligibility is worked out once per profile."""
@@ -261,6 +263,7 @@ def _accounts(
         assign_to=assign_to,
         assign_csm=_numbers(frame["assign_csm"], book.csms["csm_id"], pods_active),
         refused=refused_books(frame["refused"], ams),
+        refused_csm=refused_csms(frame["refused_csm"].iloc[: len(frame) * pods_active], book.csms["csm_id"]),
         family=family,
         profile=profile,
     )
@@ -298,9 +301,8 @@ def _check_fixed_seats(
     gone = (to != NONE) & ~_at(ams.may_be_assigned, to)
     csm_gone = _at(csms.departed, to_csm)
     against = accounts.locked & (to != NONE) & (to != accounts.owner)
-    refused = np.zeros(len(accounts), dtype=bool)
-    refusing, books = accounts.refused.T
-    refused[refusing[(to[refusing] == books) & (accounts.owner[refusing] != books)]] = True
+    refused = _newly(accounts.refused, to, accounts.owner)
+    csm_refused = _newly(accounts.refused_csm, to_csm, accounts.csm)
     csm_against = accounts.locked & (to_csm != NONE) & (to_csm != accounts.csm) & ~_at(csms.departed, accounts.csm)
     if not pods_active and (frame["assign_csm"] != "").any():
         named = int((frame["assign_csm"] != "").sum())
@@ -311,12 +313,21 @@ def _check_fixed_seats(
         (csm_gone, "assign_csm", "this CSM has left.", "Name another CSM."),
         (against, "assign_to", "the account is locked to another AM.", "Remove the lock or assign_to."),
         (refused, "assign_to", "the account names the same AM in refused.", "Clear one of the two columns."),
+        (csm_refused, "assign_csm", "the account names the same CSM in refused_csm.", "Clear one of the two columns."),
         (csm_against, "assign_csm", "the account is locked to another CSM.", "Remove the lock or assign_csm."),
     ):
         for index in np.flatnonzero(wrong):
             where = f"accounts, account {accounts.ids[index]}"
             value = str(frame[column].iat[int(index)])
             faults.error("fixed_seat", problem, cure, file=where, column=column, value=value)
+
+
+def _newly(refused: np.ndarray, to: np.ndarray, today: np.ndarray) -> np.ndarray:
+    """The accounts that are assigned to somebody whom they refuse and do not have today."""
+    found = np.zeros(len(to), dtype=bool)
+    refusing, who = refused.T
+    found[refusing[(to[refusing] == who) & (today[refusing] != who)]] = True
+    return found
 
 
 def _warn_of_lifted_locks(

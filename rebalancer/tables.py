@@ -90,6 +90,7 @@ ACCOUNTS = Table(
         Column("assign_to", "id"),
         Column("assign_csm", "id"),
         Column("refused", "tags"),
+        Column("refused_csm", "tags"),
         Column("exclude", "flag"),
         Column("exclude_reason"),
         Column("is_global", "flag"),

@@ -14,7 +14,7 @@ from rebalancer.coverage import CoverageModel, load_model
 DAY = "2026-10-01"
 PAST, FUTURE = "2026-09-01", "2027-03-01"
 REFUSING = 4
-"""In every fourth book accounts refuse AMs and pools; the others are as they were before there were refusals."""
+"""In every fourth book accounts refuse AMs, pools and CSMs; the others are as they were before there were refusals."""
 REGIONS = ("North", "South")
 TIERS = ("strategic", "enterprise", "mid_market", "smb")
 ARR = {
@@ -71,6 +71,7 @@ def random_case(
     _families(rng, account_rows)
     if seed % REFUSING == 0:
         _refusals(Random(f"refusals {seed}"), account_rows, [*am_rows, *pool_rows])
+        _refusals_of_csms(Random(f"refusals of CSMs {seed}"), account_rows, [row["csm_id"] for row in csm_rows])
     history = _history(rng, account_rows)
     overrides = _overrides(rng, tight, account_rows, am_rows)
     model = load_model(rng.choice(rb.model_names()), overrides)
@@ -195,6 +196,14 @@ def _refusals(rng: Random, accounts: list[dict[str, str]], people: list[dict[str
         if account["assign_to"]:
             named = [account["owner"]] if named and account["assign_to"] == account["owner"] else []
         account["refused"] = ";".join(named)
+
+
+def _refusals_of_csms(rng: Random, accounts: list[dict[str, str]], ids: list[str]) -> None:
+    """Some accounts refuse a CSM, now and then their own; none that the planner gave one."""
+    often = rng.choice((0.3, 0.6))
+    for account in accounts:
+        named = rng.sample([*ids, "GHOST"], rng.randint(1, 2)) if ids and rng.random() < often else []
+        account["refused_csm"] = "" if account["assign_csm"] else ";".join(named)
 
 
 def _history(rng: Random, accounts: list[dict[str, str]]) -> list[dict[str, str]]:

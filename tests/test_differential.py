@@ -62,5 +62,6 @@ def test_the_random_books_use_every_rule():
     assert sum(account["assign_to"] != "" for account in accounts) > 20
     assert sum(account["owner"] == "" for account in accounts) > 20
     assert sum(account["refused"] != () for account in accounts) > 100
+    assert sum(account["refused_csm"] != () for account in accounts) > 50
     assert sum(am["status"] == "inactive" for am in ams) > 20
     assert sum(am["floor"] > 0 for am in ams) > 50

@@ -28,7 +28,7 @@ ID_COLUMNS = (
     "pod_id",
     "pool_id",
 )
-TAGS_OF_IDS = ("refused",)
+TAGS_OF_IDS = ("refused", "refused_csm")
 KEPT_IDS = ("", "HOLDING")
 """Ids that a renaming leaves alone: none, and the one that models name."""
 

@@ -12,6 +12,7 @@ from stores import as_approver, content, plan_of, postgresql_store, sqlite_store
 import rebalancer as rb
 from rebalancer.errors import Busy
 from rebalancer.nightly.answers import Wanted
+from rebalancer.nightly.baseline import baseline
 from rebalancer.nightly.knowledge import known_of
 from rebalancer.nightly.lock import night_lock
 from rebalancer.nightly.night import nightly
@@ -459,6 +460,49 @@ def test_where_every_seat_was_rejected_the_account_is_proposed_for_again(made):
         assert found.answer.status == "proposed", found.answer.message
         assert "A-01" in moves_of(made, found.proposal_id)
         reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+
+
+PODS = {
+    "csms": "csm_id,name,leaves_on\nC-1,Eve,2026-01-10\nC-2,Fay,\nC-3,Guy,\n",
+    "pods": "pod_id,am_id,csm_id\n" + "".join(f"P-{n},M-{n},C-{csm}\n" for n in (1, 2, 3) for csm in (1, 2, 3)),
+}
+
+
+def csms_of(made, proposal_id):
+    return {move["account_id"]: move["to_csm"] for move in show(made.store, proposal_id).moves}
+
+
+def with_csm(made, csm="C-1"):
+    """The quiet book, in which every account has a CSM."""
+    made.write(accounts=with_column(QUIET, "csm", csm))
+    for name, text in PODS.items():
+        (made.root / "north" / f"{name}.csv").write_text(text, encoding="utf-8")
+
+
+def test_a_csm_who_was_rejected_is_not_proposed_again_for_ninety_days_unless_nobody_else_is_left(made):
+    with_csm(made)
+    first = csms_of(made, (found := made.one()).proposal_id)
+    assert set(first) == {f"A-0{n}" for n in range(1, 8)}, "their CSM has left"
+    reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+    second = csms_of(made, (found := made.one(days=1)).proposal_id)
+    assert {first["A-01"], second["A-01"]} == {"C-2", "C-3"}
+    assert {name: csm for name, csm in second.items() if name != "A-01"} == {
+        name: csm for name, csm in first.items() if name != "A-01"
+    }
+    reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+    assert csms_of(made, made.one(days=1).proposal_id)["A-01"] in ("C-2", "C-3"), "both were rejected"
+
+
+def test_a_rejected_csm_takes_nothing_from_the_am_who_keeps_the_account(made):
+    with_csm(made)
+    found = made.one()
+    reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+    with made.store.reading() as connection:
+        known = known_of(connection, "north")
+    book = rb.load_book(made.root / "north").on(made.now.date())
+    book = replace(book, tables={**book.tables, "accounts": book.accounts.assign(owner="M-2")})
+    told = baseline(book, rb.load_model("coverage_units"), known)[0].accounts.set_index("account_id").loc["A-01"]
+    assert (told["refused"], len(told["refused_csm"])) == ((), 1)
 
 
 @pytest.mark.parametrize(

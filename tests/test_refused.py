@@ -74,6 +74,26 @@ def test_every_seat_with_a_refused_am_is_gone_whoever_the_csm_is():
     assert seats_of("E-1,C-1,E-2", "am_id\nE-1\nE-2", "owner,csm,refused", **PODS) == ["E-1 + C-1"]
 
 
+@about("refused", "violated", "exact", "allowed")
+def test_an_account_is_not_given_to_a_csm_it_refuses_and_its_own_may_stay():
+    def of(row, **tables):
+        return seats_of(row, "am_id\nE-1\nE-2", "owner,csm,refused_csm", **{**PODS, **tables})
+
+    assert of("E-1,C-1,C-2") == ["E-1 + C-1", "E-2 + C-1"]
+    assert of("E-1,C-1,C-1; GHOST") == ["E-1 + C-1", "E-2 + C-1", "E-2 + C-2"]
+    assert of("E-1,C-2,C-1") == ["E-1 + C-2", "E-2 + C-2"]
+    left = "csm_id,leaves_on\nC-1,2025-12-31\nC-2,\nC-3,"
+    pods = PODS["pods"] + "\nP-1,E-1,C-3\nP-1,E-1,C-2"
+    assert of("E-1,C-1,", csms=left, pods=pods) == ["E-1 + C-2", "E-1 + C-3", "E-2 + C-2"]
+    assert of("E-1,C-1,C-3", csms=left, pods=pods) == ["E-1 + C-2", "E-2 + C-2"]
+
+
+def test_without_pods_no_csm_changes_and_none_is_refused():
+    book = book_of("account_id,owner,csm,refused_csm\na,E-1,C-1,C-2", AMS, csms="csm_id\nC-1\nC-2")
+    assert snapshot_of(book).accounts.refused_csm.shape == (0, 2)
+    assert broken("refused", "a E-1 C-1", book.text_tables()["accounts"].to_csv(index=False), AMS) == []
+
+
 def family(rows, ams=AMS):
     """The seats of the family of account a, sorted."""
     return sorted(seats(problem_of(book_of(f"account_id,owner,parent_id,refused\n{rows}", ams)), "a"))
@@ -91,6 +111,41 @@ def test_members_of_a_leaver_join_another_book_where_they_refuse_that_of_their_f
     rows = "a,E-1,G,{}\nb,E-2,G,"
     assert family(rows.format(""), left) == ["E-2", "E-3"]
     assert family(rows.format("E-2"), left) == ["E-3", "several seats"]
+
+
+LEFT_CSM = {
+    "csms": "csm_id,leaves_on\nC-1,2025-12-31\nC-2,\nC-3,",
+    "pods": "pod_id,am_id,csm_id\nP-1,E-1,C-1\nP-1,E-1,C-2\nP-1,E-1,C-3\nP-2,E-2,C-2\nP-2,E-2,C-3",
+}
+
+
+@about("refused", "violated", "exact")
+def test_members_whose_csm_left_take_the_first_of_the_pod_whom_they_do_not_refuse():
+    def of(*refused):
+        rows = "\n".join(f"{name},E-1,C-1,G,{names}" for name, names in zip("ab", refused, strict=True))
+        head = "account_id,owner,csm,parent_id,refused_csm"
+        return seats(problem_of(book_of(f"{head}\n{rows}", "am_id\nE-1\nE-2", **LEFT_CSM)), "a")
+
+    assert sorted(of("", "")) == ["E-1 + C-2", "E-1 + C-3", "E-2 + C-2", "E-2 + C-3"]
+    assert sorted(of("C-2", "C-2")) == ["E-1 + C-3", "E-2 + C-3"]
+    assert sorted(of("C-2", "")) == ["E-1 + C-3", "E-2 + C-3", "several seats"]
+
+
+def test_an_account_whose_pod_has_only_csms_it_refuses_is_named_with_what_to_do():
+    rows = "account_id,owner,csm,refused_csm,refused\na,E-1,C-1,C-2;C-3,\nb,E-1,C-1,,"
+    (told,) = messages(lambda: problem_of(book_of(rows, "am_id\nE-1\nE-2", **LEFT_CSM)))
+    assert 'value "a": no AM may take this account' in told
+    assert "its CSM C-1 has left, and no pod fits" in told
+    assert told.endswith("Or take a CSM out of refused_csm.")
+
+
+def test_a_csm_that_the_planner_assigned_may_not_be_refused():
+    rows = "account_id,owner,csm,refused_csm,assign_csm\na,E-1,C-1,C-2,C-2\nb,E-1,C-1,C-1,C-1"
+    (told,) = messages(lambda: snapshot_of(book_of(rows, "am_id\nE-1\nE-2", **PODS)))
+    assert told == (
+        'accounts, account a, column assign_csm, value "C-2": the account names the same CSM in refused_csm. '
+        "Clear one of the two columns."
+    )
 
 
 def test_a_seat_that_the_planner_fixed_may_not_be_refused():
@@ -146,6 +201,23 @@ def test_a_refused_pool_in_a_plan_is_found():
     assert broken("refused", "a P, b E-3", book, POOLED, **POOL) == ["account a goes to P, and refused names E-4, P"]
 
 
+def test_a_refused_csm_in_a_plan_is_found():
+    book = "account_id,owner,csm,arr,refused_csm\na,E-2,C-1,0,C-2\nb,E-2,C-2,0,C-2"
+    ams = "am_id\nE-1\nE-2"
+    assert broken("refused", "a E-2 C-1, b E-2 C-2", book, ams, **PODS) == []
+    assert broken("refused", "a E-2 C-2, b E-2 C-2", book, ams, **PODS) == [
+        "account a goes to CSM C-2, whom refused_csm names"
+    ]
+
+
+def test_a_family_where_a_member_refuses_a_csm_is_found():
+    book = "account_id,owner,csm,arr,parent_id,refused_csm\na,E-1,C-1,0,G,C-2\nb,E-1,C-1,0,G,"
+    ams = "am_id\nE-1\nE-2"
+    options = [option["a"] + option["b"] for option in ledger_of(book, ams, **LEFT_CSM).legal_options("G")]
+    together = [("E-1", "C-3", "E-1", "C-3"), ("E-2", "C-3", "E-2", "C-3")]
+    assert options == [("E-1", "C-3", "E-1", "C-2"), *together], "as today each takes the first it may"
+
+
 def test_a_family_where_a_member_is_refused_is_found():
     book = "account_id,owner,arr,parent_id,refused\na,E-1,0,G,\nb,E-1,0,G,E-2"
     assert broken("families", "a E-3, b E-3", book, AMS) == []
@@ -184,6 +256,22 @@ def test_names_e_mails_and_short_salesforce_ids_are_read_as_the_am_is():
     users = "am_id\n005000000000001AAA\n005000000000002"
     salesforce = book_of("account_id,owner,refused\na,005000000000001,005000000000001;005000000000002", users)
     assert salesforce.accounts["refused"].tolist() == [("005000000000001AAA", "005000000000002AAA")]
+
+
+def test_names_and_short_salesforce_ids_are_read_as_the_csm_is():
+    csms = "csm_id,name\nC-1,Ann\nC-2,Ben Birch"
+    book = book_of("account_id,owner,refused_csm\na,E-1,Ben Birch;C-1\nb,E-1,", AMS, csms=csms)
+    assert book.accounts["refused_csm"].tolist() == [("C-2", "C-1"), ()]
+    users = "csm_id\n005000000000001AAA"
+    salesforce = book_of("account_id,owner,refused_csm\na,E-1,005000000000001", AMS, csms=users)
+    assert salesforce.accounts["refused_csm"].tolist() == [("005000000000001AAA",)]
+
+
+def test_a_refused_csm_who_is_nobody_is_warned_of_by_the_names_of_csms():
+    pooled = book_of("account_id,owner,refused_csm\na,E-1,P;C-9", POOLED, csms="csm_id\nC-1", **POOL)
+    told = [str(warning) for warning in pooled.warnings if warning.code == "unknown_refused"]
+    assert len(told) == 2
+    assert 'value "P": there is no such csm_id in csms to refuse.' in told[0] + told[1]
 
 
 def test_a_name_that_two_ams_share_is_an_error():
@@ -248,7 +336,18 @@ def test_explain_lists_refusals_as_json(run, tmp_path):
     proposed(with_refusals(A_01="M-2;M-3")).write(tmp_path / "run")
     code, out, _ = run("explain", tmp_path / "run", "--account", "A-01", "--json")
     assert code == 0
-    assert json.loads(out)["refused"] == [{"account_id": "A-01", "am_id": name} for name in ("M-2", "M-3")]
+    assert json.loads(out)["refused"] == [
+        {"account_id": "A-01", "am_id": name, "csm_id": ""} for name in ("M-2", "M-3")
+    ]
+
+
+def test_an_explanation_tells_refused_csms_as_such():
+    rows = "account_id,name,owner,csm,arr,refused,refused_csm\na,,M-1,C-1,0,M-3,C-2\nb,,M-1,C-1,0,,"
+    pods = "pod_id,am_id,csm_id\nP-1,M-1,C-1\nP-2,M-2,C-2\nP-2,M-2,C-1"
+    book = small_book(rows, THREE, csms="csm_id,name\nC-1,Eve\nC-2,Fay\n", pods=pods)
+    proposal = rb.propose(book, workers=1)
+    assert proposal.explain("a").splitlines()[-1] == "It refuses M-3, CSM C-2."
+    assert "refuses" not in proposal.explain("b")
 
 
 def test_a_reviewer_may_not_send_an_account_where_it_is_refused(tmp_path):

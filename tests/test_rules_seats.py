@@ -52,9 +52,11 @@ def test_an_account_that_nobody_may_take_is_named_with_what_each_rule_left():
     chain = "of 5 AMs departures leaves 4, receiving leaves 3, tier segmentation leaves 2,"
     cure = "Widen an AM's tags or tiers, or fix a seat with assign_to."
     assert messages(lambda: problem_of(book_of(accounts, ams))) == [
-        "accounts: no AM may take the account a (smb, region EMEA, language fr, skills bank;sap): it has no owner; "
+        'accounts, column account_id, value "a": no AM may take this account (smb, region EMEA, language fr, skills '
+        "bank;sap): it has no owner; "
         f"{chain} language leaves 1, skill leaves 0. {cure}",
-        "accounts: no AM may take the account b (smb, region APAC): its owner E-4 has left; "
+        'accounts, column account_id, value "b": no AM may take this account (smb, region APAC): its owner E-4 has '
+        "left; "
         f"{chain} region leaves 0. {cure}",
     ]
 

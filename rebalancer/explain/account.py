@@ -20,7 +20,7 @@ from rebalancer.snapshot import Snapshot
 SHOWN = 5
 """Other seats shown."""
 
-REFUSED_COLUMNS = ["account_id", "am_id"]
+REFUSED_COLUMNS = ["account_id", "am_id", "csm_id"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Explanation:
     seats: pd.DataFrame
     """Columns am_id, csm_id, extra_overload, extra_disruption, drawback (words); best first, all others as planned."""
     refused: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REFUSED_COLUMNS))
-    """Columns account_id, am_id: AMs and pools that the account, or one that stays together with it, refuses."""
+    """Columns account_id, am_id, csm_id: whom the account, or one that stays together with it, refuses; of the last two
+    one is filled, by an AM or a pool or by a CSM.
+    """
 
     def text(self) -> str:
         """The explanation in a planner's words."""
@@ -56,9 +58,10 @@ class Explanation:
 
     def _refused_words(self) -> Iterator[str]:
         """Whom it may not go to, though the other rules might admit it."""
-        for account_id, ams in self.refused.groupby("account_id", sort=False)["am_id"]:
+        for account_id, named in self.refused.groupby("account_id", sort=False):
             who = "It" if account_id == self.account_id else f"{account_id} of its family"
-            yield f"{who} refuses {listed(ams)}."
+            csms = "CSM " + named["csm_id"]
+            yield f"{who} refuses {listed(named['am_id'].where(named['am_id'] != '', csms))}."
 
 
 def _seat_words(seat: dict[Hashable, Any]) -> str:
@@ -94,13 +97,17 @@ def row_of(proposal: Proposal, account_id: str) -> dict[Hashable, Any]:
 
 def _refused(snapshot: Snapshot, account: int) -> pd.DataFrame:
     """What the account refuses, then what others of its family do; the books that they are in aside."""
-    accounts = snapshot.accounts
-    refusing, books = accounts.refused.T
-    family = accounts.family[account]
-    together = (family >= 0) & (accounts.family[refusing] == family)
-    rows = np.flatnonzero(((refusing == account) | together) & (accounts.owner[refusing] != books))
-    rows = rows[np.argsort(refusing[rows] != account, kind="stable")]
-    found = [(accounts.ids[refusing[row]], snapshot.ams.ids[books[row]]) for row in rows]
+    accounts, family = snapshot.accounts, snapshot.accounts.family[account]
+    found = []
+    for refused, today, ids, filled in (
+        (accounts.refused, accounts.owner, snapshot.ams.ids, lambda name: (name, "")),
+        (accounts.refused_csm, accounts.csm, snapshot.csms.ids, lambda name: ("", name)),
+    ):
+        refusing, who = refused.T
+        together = (family >= 0) & (accounts.family[refusing] == family)
+        rows = np.flatnonzero(((refusing == account) | together) & (today[refusing] != who))
+        found += [(accounts.ids[refusing[row]], *filled(ids[who[row]])) for row in rows]
+    found.sort(key=lambda row: row[0] != accounts.ids[account])
     return pd.DataFrame(found, columns=REFUSED_COLUMNS)
 
 

@@ -73,25 +73,30 @@ def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.D
 def _with_refusals(
     accounts: pd.DataFrame, refusals: Mapping[str, tuple[Refusal, ...]], day: str, free: Collection[str]
 ) -> pd.DataFrame:
-    """An account stays with the owner that a rejected move was to take it from, and never goes where it was to go.
+    """An account stays with the owner that a rejected move was to take it from, and never goes where it was to go;
+    where only its CSM was to change, it never gets that one.
 
-    Where its owner has left no lock holds it; then the refusal still does.
+    Where its owner or CSM has left no lock holds it; then the refusal still does.
     """
     lasting = {account: [one for one in every if one.until >= day] for account, every in refusals.items()}
     place = {account: at for at, account in enumerate(accounts["account_id"]) if lasting.get(account)}
     if not place:
         return accounts
     columns: dict[str, list[Any]] = {name: accounts[name].tolist() for name in LOCKING}
-    owners, assigned = accounts["owner"].tolist(), accounts["assign_to"].tolist()
+    seats = (accounts[name].tolist() for name in ("owner", "assign_to", "csm", "assign_csm"))
+    owners, assigned, csm, assigned_csm = seats
     for account, at in place.items():
         own = [one for one in lasting[account] if one.from_am and one.from_am == owners[at]]
         until = pd.Timestamp(max((one.until for one in own), default=day))
         held = columns["lock"][at] is True and not columns["lock_until"][at] < until
         if own and not held:
             columns["lock"][at], columns["lock_reason"][at], columns["lock_until"][at] = True, REASON, until
-        others = {one.am_id for one in lasting[account]} - {owners[at], assigned[at]}
         if account not in free:
-            columns["refused"][at] = tuple(sorted({*columns["refused"][at], *others}))
+            ams = {one.am_id for one in lasting[account] if one.am_id != one.from_am} - {owners[at], assigned[at]}
+            of_csm = {one.csm_id for one in lasting[account] if one.am_id == one.from_am}
+            csms = of_csm - {"", csm[at], assigned_csm[at]}
+            columns["refused"][at] = tuple(sorted({*columns["refused"][at], *ams}))
+            columns["refused_csm"][at] = tuple(sorted({*columns["refused_csm"][at], *csms}))
     typed = {
         name: pd.Series(values, index=accounts.index, dtype=object).astype(accounts[name].dtype)
         for name, values in columns.items()
@@ -99,7 +104,7 @@ def _with_refusals(
     return accounts.assign(**typed)
 
 
-LOCKING = ("lock", "lock_reason", "lock_until", "refused")
+LOCKING = ("lock", "lock_reason", "lock_until", "refused", "refused_csm")
 
 
 def derived_tiers(accounts: pd.DataFrame, model: CoverageModel, before: Mapping[str, str]) -> dict[str, str]:

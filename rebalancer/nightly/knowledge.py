@@ -34,10 +34,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A rejected move: from whom, to whom it is not to be proposed again, up to and including a day."""
+    """A rejected move: from whom, to whom it is not to be proposed again, up to and including a day.
+
+    Where the AM was to stay, it is the CSM who was rejected.
+    """
 
     from_am: str
     am_id: str
+    csm_id: str
     until: str
 
 
@@ -130,7 +134,7 @@ def _refusals(connection: sa.Connection, book: int) -> dict[str, tuple[Refusal, 
     query = sa.select(locks, moves.c.from_am).join(moves, at).where(locks.c.book_id == book)
     found: dict[str, tuple[Refusal, ...]] = {}
     for row in connection.execute(query.order_by(locks.c.account_id, locks.c.refused_am, locks.c.refused_csm)):
-        one = Refusal(row.from_am, row.refused_am, row.until)
+        one = Refusal(row.from_am, row.refused_am, row.refused_csm, row.until)
         found[row.account_id] = (*found.get(row.account_id, ()), one)
     return found
 

@@ -109,8 +109,7 @@ class _Night:
 
     def _freed(self, error: InvalidInput) -> Book:
         """The baseline without refused seats of the accounts that have no other."""
-        told = [fault.problem for fault in error if fault.code == NO_SEAT]
-        free = {name for name in self.known.refusals if any(f"the account {name} (" in text for text in told)}
+        free = {str(fault.value) for fault in error if fault.code == NO_SEAT}
         return baseline(self.book, self.model, self.known, free=free)[0]
 
     def _proposed(self, book: Book, model: CoverageModel, standing: Standing | None) -> Proposal:

@@ -61,12 +61,17 @@ def _check_references(frames: Frames, raws: Mapping[str, RawTable], faults: Acce
 
 def _check_refused(frames: Frames, raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None:
     """Who is refused may have left the files since: one warning for each of them, the rest counted."""
-    table, column, other, key = REFUSED
-    if table not in frames or other not in frames or not raws[other].complete:
-        return
-    refused = frames[table][column]
+    for table, column, other, key in REFUSED:
+        if table in frames and other in raws and raws[other].complete:
+            known = set(frames[other][key])
+            if other == "ams" and "pools" in frames:
+                known |= set(frames["pools"]["pool_id"])
+            _warn_of_unknown(frames[table][column], known, raws[table], f"no such {key} in {other}", faults)
+
+
+def _warn_of_unknown(refused: pd.Series, known: set[str], raw: RawTable, words: str, faults: AcceptedFaults) -> None:
+    column, other = str(refused.name), words.rpartition(" ")[2]
     naming = refused[refused.to_numpy(dtype=object).astype(bool)]
-    known = set(frames[other][key]) | (set(frames["pools"]["pool_id"]) if "pools" in frames else set())
     places: dict[str, list[int]] = {}
     for index, names in zip(naming.index.tolist(), naming.tolist(), strict=True):
         for name in names:
@@ -75,12 +80,11 @@ def _check_refused(frames: Frames, raws: Mapping[str, RawTable], faults: Accepte
     for name in list(places)[:SHOWN]:
         cure = did_you_mean(name, known) or "Correct it, or leave it: it then has no effect."
         more = f" It stands in {len(places[name]):,} rows." if len(places[name]) > 1 else ""
-        where = raws[table].where(places[name][0], column)
-        problem = f"there is no such {key} in {other} to refuse.{more}"
-        faults.warn("unknown_refused", problem, cure, value=name, **where)
+        problem = f"there is {words} to refuse.{more}"
+        faults.warn("unknown_refused", problem, cure, value=name, **raw.where(places[name][0], column))
     if len(places) > SHOWN:
         problem = f"{len(places) - SHOWN:,} more who are refused are not in {other}."
-        faults.warn("unknown_refused", problem, file=raws[table].file, column=raws[table].label(column))
+        faults.warn("unknown_refused", problem, file=raw.file, column=raw.label(column))
 
 
 def _check_families(accounts: pd.DataFrame, raw: RawTable, faults: AcceptedFaults) -> None:

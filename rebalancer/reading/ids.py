@@ -22,7 +22,9 @@ DOMAINS = (
         *((table, "am_id") for table in ("pods", "pools", "touches", "quotas", "splits")),
         ("history", "from"), ("history", "to"),
     )),
-    ("005", ("csms", "csm_id"), (("accounts", "csm"), ("accounts", "assign_csm"), ("pods", "csm_id"))),
+    ("005", ("csms", "csm_id"), (
+        *(("accounts", column) for column in ("csm", "assign_csm", "refused_csm")), ("pods", "csm_id"),
+    )),
 )  # fmt: skip
 """Prefix, the column that the ids belong to, and the columns that point to it."""
 

@@ -26,8 +26,8 @@ REFERENCES = (
 )
 """Columns that hold an id of another table."""
 
-REFUSED = ("accounts", "refused", "ams", "am_id")
-"""The column that holds several, separated by `;`."""
+REFUSED = (("accounts", "refused", "ams", "am_id"), ("accounts", "refused_csm", "csms", "csm_id"))
+"""Columns that hold several, separated by `;`."""
 
 QUEUE = re.compile(r"00G[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?")
 """The id of a Salesforce group or queue."""
@@ -40,7 +40,7 @@ def resolve_people(raws: Mapping[str, RawTable], faults: AcceptedFaults) -> None
         _note_lookalikes(raws["ams"], faults)
     if "accounts" in raws and "owner" in raws["accounts"].frame.columns:
         _empty_queues(raws["accounts"], faults)
-    for table, column, other, key in (*REFERENCES, REFUSED):
+    for table, column, other, key in (*REFERENCES, *REFUSED):
         there = table in raws and other in raws
         if there and column in raws[table].frame.columns and key in raws[other].frame.columns:
             _resolve(raws[table], column, raws[other], key, faults)

@@ -51,6 +51,7 @@ class FamilyArcs:
         self.eligible = eligible
         refused = accounts.refused
         self.refused = set(map(tuple, refused[accounts.family[refused[:, 0]] >= 0].tolist()))
+        self.refused_csm = set(map(tuple, accounts.refused_csm.tolist()))
         pairs = snapshot.pod_pairs
         self.in_pod = {(int(am), int(csm)) for am, csm in pairs}
         self.pod = {int(am): [] for am in pairs[:, 0]}  # type: dict[int, list[int]]
@@ -126,11 +127,11 @@ class FamilyArcs:
         return present and (self.owner[member] == book or (book, csm) in self.in_pod)
 
     def csm_as_today(self, member: int) -> int:
-        """Its CSM; where that one left, the first of its AM's pod."""
+        """Its CSM; where that one left, the first of its AM's pod whom it does not refuse."""
         csm = self.csm[member]
         if csm == NONE or not self.snapshot.csms.departed[csm]:
             return csm
-        return next(iter(self.pod.get(self.owner[member], [])), NONE)
+        return next((c for c in self.pod.get(self.owner[member], []) if (member, c) not in self.refused_csm), NONE)
 
 
 def to_dissolve(snapshot: Snapshot, with_arcs: np.ndarray) -> np.ndarray:

@@ -44,12 +44,14 @@ def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[
             whose += f"; of {len(snapshot.ams)} AMs {', '.join(chain)}"
         faults.error(
             "no_seat",
-            f"no AM may take the account {snapshot.accounts.ids[account]} ({TIERS[profile['tier']]}"
-            f"{', ' + tags if tags else ''}): {whose}.",
+            f"no AM may take this account ({TIERS[profile['tier']]}{', ' + tags if tags else ''}): {whose}.",
             "Widen an AM's tags or tiers, or fix a seat with assign_to."
             + (" Or take an AM out of refused." if refuses else "")
+            + (" Or take a CSM out of refused_csm." if account in snapshot.accounts.refused_csm[:, 0] else "")
             + (" A later ae_hold_until leaves it with its AE." if snapshot.accounts.holds.due[account] else ""),
             file="accounts",
+            column="account_id",
+            value=snapshot.accounts.ids[account],
         )
 
 

@@ -24,7 +24,7 @@ from rebalancer.verify import verify_run
 
 ACCOUNT_TRAITS = (
     *("region", "language", "skills", "tier", "parent_id", "lock", "lock_until", "assign_to", "assign_csm"),
-    *("exclude", "ae_hold_until", "refused"),
+    *("exclude", "ae_hold_until", "refused", "refused_csm"),
 )
 AM_TRAITS = ("role", "book", "tiers", "region", "language", "skills", "receives")
 CSM_TRAITS = ("region",)

@@ -38,6 +38,7 @@ class Account:
     assign_to: str
     assign_csm: str
     refused: frozenset[str]
+    refused_csm: frozenset[str]
     renewal_date: date | None
     health: Fraction | None
     owner_since: date | None
@@ -69,6 +70,7 @@ def read_account(row: Record, model: CoverageModel, scales: Scales, day: date, p
         assign_to=row.text("assign_to"),
         assign_csm=row.text("assign_csm"),
         refused=row.tags("refused"),
+        refused_csm=row.tags("refused_csm"),
         renewal_date=row.day("renewal_date"),
         health=row.number("health"),
         owner_since=row.day("owner_since"),

@@ -24,6 +24,7 @@ from rebalancer.verify.seats import (
     pools,
     receiving,
     refused,
+    refused_csm,
 )
 
 Seat = tuple[str, str]
@@ -31,7 +32,7 @@ Joint = Mapping[str, Sequence[Seat]]
 
 ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools, refused)
 """What every member that comes to a book is tested for, with the family's highest tier."""
-KEPT = (region, locks, fatigue, global_programme, pod_continuity)
+KEPT = (region, locks, refused_csm, fatigue, global_programme, pod_continuity)
 """What every member's seat keeps, as if it were alone; of a region, that of a new CSM."""
 
 
@@ -139,10 +140,10 @@ def _eligible(facts: Facts, coming: list[Account], book_id: str) -> bool:
 
 
 def _seat_today(facts: Facts, account: Account) -> Seat:
-    """Today's seat; where its CSM left, the first of the pod instead."""
+    """Today's seat; where its CSM left, the first of the pod whom it does not refuse instead."""
     book_id, csm_id = facts.book_of(account.owner), account.csm
     if facts.pods_active and facts.csm_departed(csm_id):
-        csm_id = next(iter(facts.pod_csms.get(book_id, ())), "")
+        csm_id = next((one for one in facts.pod_csms.get(book_id, ()) if one not in account.refused_csm), "")
     return facts.seat_in(account, book_id), csm_id
 
 

@@ -81,12 +81,19 @@ def locks(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
     return ""
 
 
-def refused(facts: Facts, account: Account, am_id: str, _: str) -> str:
-    """An account comes to nobody that it refuses, nor to the pool of one it refuses; its present book may keep it."""
-    if not account.refused or facts.stays(account, am_id):
-        return ""
-    against = sorted(name for name in account.refused if facts.book_of(name) == facts.book_of(am_id))
-    return f"goes to {am_id}, and refused names {', '.join(against)}" if against else ""
+def refused(facts: Facts, account: Account, am_id: str, csm_id: str) -> str:
+    """An account comes to nobody that it refuses, nor to the pool of one it refuses; whom it has may keep it."""
+    if account.refused and not facts.stays(account, am_id):
+        against = sorted(name for name in account.refused if facts.book_of(name) == facts.book_of(am_id))
+        if against:
+            return f"goes to {am_id}, and refused names {', '.join(against)}"
+    return refused_csm(facts, account, am_id, csm_id)
+
+
+def refused_csm(facts: Facts, account: Account, _: str, csm_id: str) -> str:
+    """With pods, no account newly gets a CSM that it refuses."""
+    against = facts.pods_active and csm_id in account.refused_csm and csm_id != account.csm
+    return f"goes to CSM {csm_id}, whom refused_csm names" if against else ""
 
 
 def fatigue(facts: Facts, account: Account, am_id: str, _: str) -> str:
