@@ -58,17 +58,24 @@ def proposal_of(
 
 
 def random_case(
-    seed: int, accounts: tuple[int, int] = (3, 12), ams: tuple[int, int] = (2, 4), tight: bool = True
+    seed: int,
+    accounts: tuple[int, int] = (3, 12),
+    ams: tuple[int, int] = (2, 4),
+    tight: bool = True,
+    podded: bool = False,
 ) -> Case:
-    """A case from a seed: 3-12 accounts and 2-4 AMs unless said otherwise."""
+    """A case from a seed: 3-12 accounts and 2-4 AMs unless said otherwise.
+
+    `podded` has pods of several CSMs with little room, some of whom have left, and families that share an AM and a CSM.
+    """
     rng = Random(seed)
     am_rows = [_am(rng, i) for i in range(rng.randint(*ams))]
     if all(row["status"] == "inactive" or row["leaves_on"] for row in am_rows):
         am_rows[0].update(status="active", leaves_on="")
-    csm_rows, pod_rows = _pods(rng, am_rows)
+    csm_rows, pod_rows = _full_pods(rng, am_rows) if podded else _pods(rng, am_rows)
     account_rows = [_account(rng, i, am_rows, csm_rows) for i in range(rng.randint(*accounts))]
     pool_rows = _pools(rng, am_rows, account_rows)
-    _families(rng, account_rows)
+    (_close_families if podded else _families)(rng, account_rows)
     if seed % REFUSING == 0:
         _refusals(Random(f"refusals {seed}"), account_rows, [*am_rows, *pool_rows])
         _refusals_of_csms(Random(f"refusals of CSMs {seed}"), account_rows, [row["csm_id"] for row in csm_rows])
@@ -126,12 +133,30 @@ def _pods(rng: Random, ams: list[dict[str, str]]) -> tuple[list[dict[str, str]],
         }
         for i in range(rng.randint(1, 3))
     ]
-    pods = [
+    return csms, _pairs(rng, ams, csms, 2)
+
+
+def _full_pods(rng: Random, ams: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    csms = [
+        {
+            "csm_id": f"C{i}",
+            "name": f"CSM {i}",
+            "capacity": rng.choice(("", "0.003", "0.01", "0.05", "0.1")),
+            "region": rng.choice(("", "", "", "North", "South")),
+            "leaves_on": rng.choice(("", "", "", PAST, PAST)),
+            "starts_on": rng.choice(("",) * 6 + (FUTURE,)),
+        }
+        for i in range(rng.randint(2, 4))
+    ]
+    return csms, _pairs(rng, ams, csms, len(csms))
+
+
+def _pairs(rng: Random, ams: list[dict[str, str]], csms: list[dict[str, str]], most: int) -> list[dict[str, str]]:
+    return [
         {"pod_id": f"P{am['am_id']}", "am_id": am["am_id"], "csm_id": csm["csm_id"]}
         for am in ams
-        for csm in rng.sample(csms, rng.randint(0, min(2, len(csms))))
+        for csm in rng.sample(csms, rng.randint(0, min(most, len(csms))))
     ]
-    return csms, pods
 
 
 def _account(rng: Random, i: int, ams: list[dict[str, str]], csms: list[dict[str, str]]) -> dict[str, str]:
@@ -185,6 +210,18 @@ def _families(rng: Random, accounts: list[dict[str, str]]) -> None:
         if rng.random() < often:
             earlier = [other["account_id"] for other in accounts[max(0, index - 3) : index]]
             account["parent_id"] = rng.choice([*earlier, "HOLDING"])
+
+
+def _close_families(rng: Random, accounts: list[dict[str, str]]) -> None:
+    """Families whose members mostly share their AM and their CSM."""
+    often = rng.choice((0.2, 0.5))
+    for index, account in enumerate(accounts):
+        account["parent_id"] = ""
+        if index and rng.random() < often:
+            parent = rng.choice(accounts[max(0, index - 3) : index])
+            account["parent_id"] = parent["account_id"]
+            if rng.random() < 0.8:
+                account.update(owner=parent["owner"], csm=parent["csm"])
 
 
 def _refusals(rng: Random, accounts: list[dict[str, str]], people: list[dict[str, str]]) -> None:

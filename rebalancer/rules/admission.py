@@ -44,18 +44,21 @@ def _blocks(snapshot: Snapshot, families: FamilyArcs, eligible: np.ndarray) -> I
 
 
 class _Today:
-    """Accounts of a dissolved family keep today's seat where they may, and where the planner assigned none."""
+    """Accounts of a dissolved family keep today's seat where they may, and where the planner assigned none: their AM
+    where it named a CSM.
+    """
 
     def __init__(self, snapshot: Snapshot, families: FamilyArcs) -> None:
         accounts = snapshot.accounts
-        assigned = (accounts.assign_to != NONE) | (accounts.assign_csm != NONE)
-        self.stays = families.dissolved & ~assigned & snapshot.owner_present
+        self.stays = families.dissolved & (accounts.assign_to == NONE) & snapshot.owner_present
         self.owner, self.csm = accounts.owner, np.full(len(accounts), NONE)
+        self.csm_named = accounts.assign_csm != NONE
         members = np.flatnonzero(self.stays)
         self.csm[members] = [families.csm_as_today(member) for member in members.tolist()]
 
     def kept(self, arcs: Arcs) -> Arcs:
         """The arcs without other seats of those accounts."""
-        today = (arcs.of_accounts(self.owner) == arcs.am) & (arcs.of_accounts(self.csm) == arcs.csm)
+        same_csm = (arcs.of_accounts(self.csm) == arcs.csm) | arcs.of_accounts(self.csm_named)
+        today = (arcs.of_accounts(self.owner) == arcs.am) & same_csm
         stays = self.stays & (np.bincount(arcs.account[today], minlength=len(self.stays)) > 0)
         return arcs.where(~arcs.of_accounts(stays) | today)
