@@ -116,11 +116,8 @@ def _arrived(
 
 
 def _row(book: int, account: str, seat: Seat, was: Absent | None, late: Earlier | None) -> dict[str, Any]:
-    row = {"book_id": book, "account_id": account, **_seat(was, seat, late), "version": 1, "tier": ""}
-    if was is not None:
-        changed = (row["am_id"], row["csm_id"]) != (was.am_id, was.csm_id)
-        row.update(version=was.version + changed, tier=was.tier)
-    return row
+    tier = "" if was is None else was.tier
+    return {"book_id": book, "account_id": account, **_seat(was, seat, late), "tier": tier}
 
 
 def _may_lag(row: Owned, seat: Seat) -> bool:
@@ -130,18 +127,21 @@ def _may_lag(row: Owned, seat: Seat) -> bool:
 
 
 def _seat(row: Owned | None, seat: Seat, late: Earlier | None) -> dict[str, Any]:
-    """Who has an account, of whom something is known or nothing, once a file shows a seat of it."""
-    am, csm = seat.am_id, seat.csm_id
+    """Who has an account, of which something is known or nothing, once a file shows a seat of it; its version goes up
+    by one where that is somebody else.
+    """
+    am, csm, version = seat.am_id, seat.csm_id, 1
     if row is not None:
         ams, csms = ((row.seen_am,), (row.seen_csm,)) if late is None else (late.ams, late.csms)
         am, csm = row.am_id if am in ams else am, row.csm_id if csm in csms else csm
-    return {"am_id": am, "csm_id": csm, "seen_am": seat.am_id, "seen_csm": seat.csm_id, "traits": seat.traits}
+        version = row.version + ((am, csm) != (row.am_id, row.csm_id))
+    seen = {"seen_am": seat.am_id, "seen_csm": seat.csm_id, "traits": seat.traits}
+    return {"am_id": am, "csm_id": csm, **seen, "version": version}
 
 
 def _update(row: sa.Row[Any], seat: Seat, late: Earlier | None) -> dict[str, Any] | None:
     """The columns of an account that a file changes, None where there are none."""
     new = _seat(row, seat, late)
-    new["version"] = row.version + ((new["am_id"], new["csm_id"]) != (row.am_id, row.csm_id))
     return new if any(new[column] != getattr(row, column) for column in new) else None
 
 
