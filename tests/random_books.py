@@ -66,7 +66,8 @@ def random_case(
 ) -> Case:
     """A case from a seed: 3-12 accounts and 2-4 AMs unless said otherwise.
 
-    `podded` has pods of several CSMs with little room, some of whom have left, and families that share an AM and a CSM.
+    `podded` has pods of several CSMs with little room, some of whom have left, families that share an AM and a CSM, and
+    many refusals.
     """
     rng = Random(seed)
     am_rows = [_am(rng, i) for i in range(rng.randint(*ams))]
@@ -76,9 +77,9 @@ def random_case(
     account_rows = [_account(rng, i, am_rows, csm_rows) for i in range(rng.randint(*accounts))]
     pool_rows = _pools(rng, am_rows, account_rows)
     (_close_families if podded else _families)(rng, account_rows)
-    if seed % REFUSING == 0:
+    if seed % REFUSING == 0 or podded:
         _refusals(Random(f"refusals {seed}"), account_rows, [*am_rows, *pool_rows])
-        _refusals_of_csms(Random(f"refusals of CSMs {seed}"), account_rows, [row["csm_id"] for row in csm_rows])
+        _refusals_of_csms(Random(f"refusals of CSMs {seed}"), account_rows, [row["csm_id"] for row in csm_rows], podded)
     history = _history(rng, account_rows)
     overrides = _overrides(rng, tight, account_rows, am_rows)
     model = load_model(rng.choice(rb.model_names()), overrides)
@@ -235,11 +236,12 @@ def _refusals(rng: Random, accounts: list[dict[str, str]], people: list[dict[str
         account["refused"] = ";".join(named)
 
 
-def _refusals_of_csms(rng: Random, accounts: list[dict[str, str]], ids: list[str]) -> None:
+def _refusals_of_csms(rng: Random, accounts: list[dict[str, str]], ids: list[str], many: bool) -> None:
     """Some accounts refuse a CSM, now and then their own; none that the planner gave one."""
     often = rng.choice((0.3, 0.6))
     for account in accounts:
-        named = rng.sample([*ids, "GHOST"], rng.randint(1, 2)) if ids and rng.random() < often else []
+        most = len(ids) if many else 2
+        named = rng.sample([*ids, "GHOST"], rng.randint(1, most)) if ids and rng.random() < often else []
         account["refused_csm"] = "" if account["assign_csm"] else ";".join(named)
 
 

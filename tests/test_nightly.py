@@ -493,6 +493,41 @@ def test_a_csm_who_was_rejected_is_not_proposed_again_for_ninety_days_unless_nob
     assert csms_of(made, made.one(days=1).proposal_id)["A-01"] in ("C-2", "C-3"), "both were rejected"
 
 
+def test_a_rejected_csm_of_an_account_that_stays_in_its_pool_is_not_proposed_again(made):
+    with_csm(made)
+    made.write(
+        accounts=with_column(QUIET.replace(",M-1,", ",M-4,"), "csm", "C-1"),
+        ams=AMS.replace("M-1,Ann,15,", "M-1,Ann,60,") + "M-4,Dee,60,2026-01-10,Olga\n",
+    )
+    pods = PODS["pods"] + "".join(f"P-4,M-4,C-{csm}\n" for csm in (1, 2, 3))
+    for name, text in {"pods": pods, "pools": "pool_id,am_id\nP,M-1\nP,M-4\n"}.items():
+        (made.root / "north" / f"{name}.csv").write_text(text, encoding="utf-8")
+    first = csms_of(made, (found := made.one()).proposal_id)
+    assert moves_of(made, found.proposal_id)["A-01"] == "P"
+    reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+    assert {first["A-01"], csms_of(made, made.one(days=1).proposal_id)["A-01"]} == {"C-2", "C-3"}
+
+
+@pytest.mark.parametrize("side", ["am", "csm"])
+def test_the_only_seat_of_an_account_that_was_rejected_does_not_stop_what_was_approved(made, side):
+    with_csm(made)
+    ams = AMS.replace(",20,", ",100,")
+    if side == "csm":
+        csms = PODS["csms"].replace("C-3,Guy,", "C-3,Guy,2026-01-10")
+        (made.root / "north" / "csms.csv").write_text(csms, encoding="utf-8")
+    else:
+        ams = ams.replace("M-1,Ann,15,", "M-1,Ann,15,2026-01-10").replace("M-3,Cy,100,", "M-3,Cy,100,2026-01-10")
+        made.write(accounts=QUIET)
+    made.write(accounts=(made.root / "north" / "accounts.csv").read_text(), ams=ams)
+    found = made.one()
+    reject(made.store, found.proposal_id, accounts=["A-01"], now=made.now)
+    agreed(made, found.proposal_id)
+    for _ in range(2):
+        again = made.one(days=1)
+        assert (again.answer.status, again.answer.exit_code) == ("kept", 0), again.answer.message
+    assert states(made) == {found.proposal_id: "approved"}
+
+
 def test_a_rejected_csm_takes_nothing_from_the_am_who_keeps_the_account(made):
     with_csm(made)
     found = made.one()

@@ -18,7 +18,7 @@ from rebalancer.nightly.night import nightly
 from rebalancer.nightly.sources import find_books
 from rebalancer.store import audit
 from rebalancer.store.tables import metadata
-from rebalancer.swap import MADE_HERE, MARKER, begin, discard
+from rebalancer.swap import MADE_HERE, begin, discard
 
 BOOKS = 8
 TIMES = {"at", "seconds", "hash", "previous", "started_at", "ended_at", "holder", "jobs", "head_hash", "head_at",
@@ -43,10 +43,9 @@ def worked_off(made, **how):
 def bytes_of_runs(out, *, killed=False):
     """The bytes of every file; where a writer was killed, without the directory in the making that it may leave."""
     found = {name: data for name, data in bytes_of(out).items() if not name.endswith("timings.json")}
-    left = {name.removesuffix(f"/{MARKER}") for name in found if name.endswith(f"/{MARKER}")}
-    assert len(left) <= killed, "one writer is killed, and no other leaves anything"
-    assert all(MADE_HERE.fullmatch(PurePosixPath(name).name) for name in left)
-    return {name: data for name, data in found.items() if not name.startswith(tuple(f"{one}/" for one in left))}
+    made = {folder for name in found for folder in PurePosixPath(name).parents if MADE_HERE.fullmatch(folder.name)}
+    assert len(made) <= killed, "one writer is killed, and no other leaves anything"
+    return {name: data for name, data in found.items() if not made & set(PurePosixPath(name).parents)}
 
 
 def rows_of(made):

@@ -218,6 +218,14 @@ def test_a_family_where_a_member_refuses_a_csm_is_found():
     assert options == [("E-1", "C-3", "E-1", "C-2"), *together], "as today each takes the first it may"
 
 
+def test_a_family_of_which_a_member_refuses_every_csm_of_the_pod_has_no_seat_there():
+    rows = "account_id,owner,csm,{}parent_id,refused_csm\na,E-1,C-1,{}G,C-2\nb,E-1,C-1,{}G,"
+    tables = {"csms": LEFT_CSM["csms"], "pods": "pod_id,am_id,csm_id\nP-1,E-1,C-1\nP-1,E-1,C-2"}
+    assert ledger_of(rows.format("arr,", "0,", "0,"), "am_id\nE-1", **tables).legal_options("G") == []
+    told = messages(lambda: problem_of(book_of(rows.format("", "", ""), "am_id\nE-1", **tables)))
+    assert "its CSM C-1 has left, and no pod fits" in told[0]
+
+
 def test_a_family_where_a_member_is_refused_is_found():
     book = "account_id,owner,arr,parent_id,refused\na,E-1,0,G,\nb,E-1,0,G,E-2"
     assert broken("families", "a E-3, b E-3", book, AMS) == []

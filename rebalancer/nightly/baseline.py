@@ -30,7 +30,9 @@ def baseline(
     one of its own. For the accounts in `free` rejected moves are locks alone.
     """
     accounts = _with_targets(book.accounts, known.targets)
-    accounts = _with_refusals(accounts, known.refusals, book.effective_date.isoformat(), free)
+    pools = book.tables["pools"]
+    home = dict(zip(pools["am_id"], pools["pool_id"], strict=True))
+    accounts = _with_refusals(accounts, known.refusals, book.effective_date.isoformat(), free, home)
     tiers = derived_tiers(accounts, model, known.tiers)
     accounts = _with_tiers(accounts, model, tiers)
     people = {name: _with_gone(book, accounts, name, key, column) for name, key, column in PEOPLE}
@@ -71,12 +73,17 @@ def _with_targets(accounts: pd.DataFrame, targets: Mapping[str, Target]) -> pd.D
 
 
 def _with_refusals(
-    accounts: pd.DataFrame, refusals: Mapping[str, tuple[Refusal, ...]], day: str, free: Collection[str]
+    accounts: pd.DataFrame,
+    refusals: Mapping[str, tuple[Refusal, ...]],
+    day: str,
+    free: Collection[str],
+    home: Mapping[str, str],
 ) -> pd.DataFrame:
     """An account stays with the owner that a rejected move was to take it from, and never goes where it was to go;
     where only its CSM was to change, it never gets that one.
 
-    Where its owner or CSM has left no lock holds it; then the refusal still does.
+    Where its owner or CSM has left no lock holds it; then the refusal still does. `home` is the pool of each of its
+    members, who share one book: within it no AM changes.
     """
     lasting = {account: [one for one in every if one.until >= day] for account, every in refusals.items()}
     place = {account: at for at, account in enumerate(accounts["account_id"]) if lasting.get(account)}
@@ -92,9 +99,9 @@ def _with_refusals(
         if own and not held:
             columns["lock"][at], columns["lock_reason"][at], columns["lock_until"][at] = True, REASON, until
         if account not in free:
-            ams = {one.am_id for one in lasting[account] if one.am_id != one.from_am} - {owners[at], assigned[at]}
-            of_csm = {one.csm_id for one in lasting[account] if one.am_id == one.from_am}
-            csms = of_csm - {"", csm[at], assigned_csm[at]}
+            moved = [one for one in lasting[account] if _book(one.am_id, home) != _book(one.from_am, home)]
+            ams = {one.am_id for one in moved} - {owners[at], assigned[at]}
+            csms = {one.csm_id for one in lasting[account] if one not in moved} - {"", csm[at], assigned_csm[at]}
             columns["refused"][at] = tuple(sorted({*columns["refused"][at], *ams}))
             columns["refused_csm"][at] = tuple(sorted({*columns["refused_csm"][at], *csms}))
     typed = {
@@ -102,6 +109,10 @@ def _with_refusals(
         for name, values in columns.items()
     }
     return accounts.assign(**typed)
+
+
+def _book(am_id: str, home: Mapping[str, str]) -> str:
+    return home.get(am_id, am_id)
 
 
 LOCKING = ("lock", "lock_reason", "lock_until", "refused", "refused_csm")

@@ -92,25 +92,24 @@ class _Night:
         return Answer(self.task.source.name, self.day, inputs=self.inputs, repeated=True, **told)
 
     def _planned(self, snapshot: Snapshot, report: TriggerReport) -> Answer:
+        """The answer with every rejected seat refused; where that leaves accounts without any, they are asked again."""
+        try:
+            return self._planned_on(snapshot, report)
+        except InvalidInput as error:
+            seatless = {str(fault.value) for fault in error if fault.code == NO_SEAT}
+            if not seatless & set(self.known.refusals):
+                raise
+        freed = baseline(self.book, self.model, self.known, free=seatless)[0]
+        return self._planned_on(take_snapshot(freed, self.model, snapshot.scope, snapshot.measure), report)
+
+    def _planned_on(self, snapshot: Snapshot, report: TriggerReport) -> Answer:
         """Keep an approved proposal that does no harm; else propose, and see whether that is anything new."""
         live = self.known.live
         if live is not None and can_wait(live, snapshot, self.observed, self.wanted.now):
             waits = "an approved proposal waits to be applied" if live.state == "approved" else "a full plan is open"
             return self._of("kept", waits, moves=len(live.moves))
         model, waiting = _with_waiting(self.model, report)
-        standing = standing_of(live, snapshot)
-        try:
-            proposal = self._proposed(self.base, model, standing)
-        except InvalidInput as error:
-            if not self.known.refusals or not any(fault.code == NO_SEAT for fault in error):
-                raise
-            proposal = self._proposed(self._freed(error), model, standing)
-        return self._judged(proposal, live, waiting)
-
-    def _freed(self, error: InvalidInput) -> Book:
-        """The baseline without refused seats of the accounts that have no other."""
-        free = {str(fault.value) for fault in error if fault.code == NO_SEAT}
-        return baseline(self.book, self.model, self.known, free=free)[0]
+        return self._judged(self._proposed(snapshot.book, model, standing_of(live, snapshot)), live, waiting)
 
     def _proposed(self, book: Book, model: CoverageModel, standing: Standing | None) -> Proposal:
         return propose(

@@ -34,7 +34,7 @@ def check_every_account_has_a_seat(snapshot: Snapshot, arcs: Arcs, rules: tuple[
         refuses = left.sum() < before
         chain += [f"refused leaves {left.sum()}"] if refuses else []
         whose = _why_not_as_today(snapshot, int(account))
-        if snapshot.may_stay[account] or left.any():
+        if snapshot.owner_present[account] or left.any():
             whose = f"{whose}, and no pod fits"
         profile = snapshot.profiles.iloc[int(snapshot.accounts.profile[account])]
         tags = ", ".join(

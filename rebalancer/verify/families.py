@@ -21,6 +21,7 @@ from rebalancer.verify.seats import (
     locks,
     open_headcount,
     pod_continuity,
+    pods,
     pools,
     receiving,
     refused,
@@ -32,7 +33,7 @@ Joint = Mapping[str, Sequence[Seat]]
 
 ELIGIBLE = (tier_segmentation, region, language, skill, receiving, open_headcount, departures, pools, refused)
 """What every member that comes to a book is tested for, with the family's highest tier."""
-KEPT = (region, locks, refused_csm, fatigue, global_programme, pod_continuity)
+KEPT = (region, locks, refused_csm, fatigue, global_programme, pods, pod_continuity)
 """What every member's seat keeps, as if it were alone; of a region, that of a new CSM."""
 
 
