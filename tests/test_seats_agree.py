@@ -11,7 +11,7 @@ from rebalancer.rules.formulation import Formulation, formulate
 from rebalancer.snapshot import take_snapshot
 from rebalancer.verify import Ledger
 
-FIRST, GATE, LONG, BATCH = 150, 250, 1_250, 50
+FIRST, GATE, LONG, BATCH = 150, 250, 450, 50
 
 
 def differences(case: Case) -> list[str]:
