@@ -32,6 +32,9 @@ __all__ = ["CSM_FULL_LOAD", "NONE", "Accounts", "Ams", "Csms", "Snapshot", "leas
 SHOWN = 5
 """Accounts that a warning about many names."""
 
+NO_PAIRS = np.zeros((0, 2), dtype=np.int64)
+"""Nobody's pods and refusals."""
+
 
 @dataclass(frozen=True)
 class Accounts:
@@ -218,7 +221,7 @@ def take_snapshot(book: Book, model: CoverageModel, scope: Scope, measure: Measu
     _warn_of_holds(accounts.holds, model, faults)
     _warn_of_refused_owners(accounts, ams, faults)
     faults.raise_errors()
-    pairs = pod_pairs(book, ams, csms) if pods_active else np.zeros((0, 2), dtype=np.int64)
+    pairs = pod_pairs(book, ams, csms) if pods_active else NO_PAIRS
     warnings = (*book.warnings, *faults.warnings)
     return Snapshot(
         book, frame, excluded, model, scope, measure, accounts, ams, csms, profiles, pods_active, pairs, warnings
@@ -263,7 +266,7 @@ def _accounts(
         assign_to=assign_to,
         assign_csm=_numbers(frame["assign_csm"], book.csms["csm_id"], pods_active),
         refused=refused_books(frame["refused"], ams),
-        refused_csm=refused_csms(frame["refused_csm"].iloc[: len(frame) * pods_active], book.csms["csm_id"]),
+        refused_csm=refused_csms(frame["refused_csm"], book.csms["csm_id"]) if pods_active else NO_PAIRS,
         family=family,
         profile=profile,
     )

@@ -99,15 +99,16 @@ def _refused(snapshot: Snapshot, account: int) -> pd.DataFrame:
     """What the account refuses, then what others of its family do; the books that they are in aside."""
     accounts, family = snapshot.accounts, snapshot.accounts.family[account]
     found = []
-    for refused, today, ids, filled in (
-        (accounts.refused, accounts.owner, snapshot.ams.ids, lambda name: (name, "")),
-        (accounts.refused_csm, accounts.csm, snapshot.csms.ids, lambda name: ("", name)),
+    for column, refused, today, ids in (
+        ("am_id", accounts.refused, accounts.owner, snapshot.ams.ids),
+        ("csm_id", accounts.refused_csm, accounts.csm, snapshot.csms.ids),
     ):
         refusing, who = refused.T
         together = (family >= 0) & (accounts.family[refusing] == family)
         rows = np.flatnonzero(((refusing == account) | together) & (today[refusing] != who))
-        found += [(accounts.ids[refusing[row]], *filled(ids[who[row]])) for row in rows]
-    found.sort(key=lambda row: row[0] != accounts.ids[account])
+        empty = dict.fromkeys(REFUSED_COLUMNS, "")
+        found += [{**empty, "account_id": accounts.ids[refusing[row]], column: ids[who[row]]} for row in rows]
+    found.sort(key=lambda row: row["account_id"] != accounts.ids[account])
     return pd.DataFrame(found, columns=REFUSED_COLUMNS)
 
 

@@ -66,11 +66,14 @@ def _check_refused(frames: Frames, raws: Mapping[str, RawTable], faults: Accepte
             known = set(frames[other][key])
             if other == "ams" and "pools" in frames:
                 known |= set(frames["pools"]["pool_id"])
-            _warn_of_unknown(frames[table][column], known, raws[table], f"no such {key} in {other}", faults)
+            _warn_of_unknown(frames[table][column], known, raws[table], (other, key), faults)
 
 
-def _warn_of_unknown(refused: pd.Series, known: set[str], raw: RawTable, words: str, faults: AcceptedFaults) -> None:
-    column, other = str(refused.name), words.rpartition(" ")[2]
+def _warn_of_unknown(
+    refused: pd.Series, known: set[str], raw: RawTable, whose: tuple[str, str], faults: AcceptedFaults
+) -> None:
+    """`whose` is the table that should have them, and its key."""
+    column, (other, key) = str(refused.name), whose
     naming = refused[refused.to_numpy(dtype=object).astype(bool)]
     places: dict[str, list[int]] = {}
     for index, names in zip(naming.index.tolist(), naming.tolist(), strict=True):
@@ -80,7 +83,7 @@ def _warn_of_unknown(refused: pd.Series, known: set[str], raw: RawTable, words: 
     for name in list(places)[:SHOWN]:
         cure = did_you_mean(name, known) or "Correct it, or leave it: it then has no effect."
         more = f" It stands in {len(places[name]):,} rows." if len(places[name]) > 1 else ""
-        problem = f"there is {words} to refuse.{more}"
+        problem = f"there is no such {key} in {other} to refuse.{more}"
         faults.warn("unknown_refused", problem, cure, value=name, **raw.where(places[name][0], column))
     if len(places) > SHOWN:
         problem = f"{len(places) - SHOWN:,} more who are refused are not in {other}."

@@ -24,10 +24,8 @@ class Refused(Rule):
         accounts = snapshot.accounts
         if not len(accounts.refused) and not len(accounts.refused_csm):
             return None
-        allowed = np.ones(len(arcs), dtype=bool)
-        allowed &= _admitted(arcs, arcs.am, accounts.refused, accounts.owner)
-        allowed &= _admitted(arcs, arcs.csm, accounts.refused_csm, accounts.csm)
-        return allowed
+        by_book = _admitted(arcs, arcs.am, accounts.refused, accounts.owner)
+        return by_book & _admitted(arcs, arcs.csm, accounts.refused_csm, accounts.csm)
 
 
 def _admitted(arcs: Arcs, to: np.ndarray, refused: np.ndarray, today: np.ndarray) -> np.ndarray:
